@@ -1,0 +1,1 @@
+"""Who may see what: people, organizations (the tenants), roles and API keys."""

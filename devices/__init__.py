@@ -1,0 +1,1 @@
+"""What sends: identity, binding, presence and command of microphones and cameras."""

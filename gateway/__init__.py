@@ -1,0 +1,1 @@
+"""The sockets, one module per dialect, and v1's HTTP calls."""

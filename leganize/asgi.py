@@ -1,0 +1,5 @@
+"""placeholder"""
+import os
+from django.core.asgi import get_asgi_application
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "leganize.settings")
+application = get_asgi_application()

@@ -1,0 +1,8 @@
+"""Which view answers which path."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,1 @@
+"""What is kept: the segment log and its index."""

@@ -1,0 +1,1 @@
+"""Where publishers and viewers meet: rooms, grants, the relay."""
