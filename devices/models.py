@@ -2,7 +2,9 @@
 
 import secrets
 import uuid
+from datetime import timedelta
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -50,6 +52,7 @@ class Device(models.Model):
     desired_at = models.DateTimeField(_("wanted since"), null=True, blank=True, editable=False)
     claimed_at = models.DateTimeField(_("claimed"), default=timezone.now, editable=False)
     released_at = models.DateTimeField(_("released"), null=True, blank=True, editable=False)
+    last_heard_at = models.DateTimeField(_("last heard"), null=True, blank=True, editable=False)
     last_address = models.GenericIPAddressField(_("last address"), null=True, blank=True, editable=False)
 
     objects = TenantQuerySet.as_manager()
@@ -99,6 +102,15 @@ class Worker(models.Model):
         return f"{self.host}:{self.pid}"
 
 
+class ConnectionQuerySet(models.QuerySet):
+    """Sockets as their workers reported them."""
+
+    def live(self) -> "ConnectionQuerySet":
+        """Narrow to sockets that are open on a worker whose lease is fresh."""
+        oldest = timezone.now() - timedelta(seconds=settings.WORKER_LEASE_SECONDS)
+        return self.filter(closed_at=None, worker__stopped_at=None, worker__seen_at__gt=oldest)
+
+
 class Connection(models.Model):
     """One socket of a device, as its worker last reported it; pending sockets belong to nobody yet."""
 
@@ -132,8 +144,10 @@ class Connection(models.Model):
         help_text=_("Desired: the claimed device that this pending socket is to become."),
     )
     conflict = models.BooleanField(_("its name is taken by a live socket"), default=False)
-    closed_at = models.DateTimeField(_("closed"), null=True)
+    closed_at = models.DateTimeField(_("closed"), null=True, db_index=True)
     close_code = models.PositiveIntegerField(_("close code"), null=True)
+
+    objects = ConnectionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("connection")

@@ -1,0 +1,126 @@
+"""How a pending socket becomes an organization's device, gets its room, moves, and is given up again."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.secrets import DEVICE, make_secret
+from devices.models import Connection, Device, DeviceToken
+from rooms.happenings import note
+from rooms.hints import hint_after_commit
+from rooms.models import Room
+
+
+@transaction.atomic
+def claim(connection: Connection, room: Room, *, by: User | str) -> Device:
+    """Make the device behind a pending socket one of the room's organization and bind it to the room.
+
+    Its worker then sends it `room-config`. Raises ValueError when the socket no longer waits or the room has ended.
+    """
+    _check_active(room)
+    if not Connection.objects.live().filter(pk=connection.pk, state=Connection.State.PENDING).exists():
+        raise ValueError(_("This device is no longer waiting. It comes back by itself within a few seconds."))
+    device, _made = Device.objects.select_for_update().get_or_create(
+        organization=room.organization, device_id=connection.reported_id
+    )
+    offered = Connection.objects.filter(pk=connection.pk, offer=None) | Connection.objects.filter(
+        pk=connection.pk, offer=device
+    )
+    if not offered.update(offer=device, conflict=False):
+        raise ValueError(_("Someone else has just connected this device."))
+    _bind(device, room, by, "device-claimed")
+    return device
+
+
+@transaction.atomic
+def bind(device: Device, room: Room, *, by: User | str) -> None:
+    """Move a claimed device to `room`: a socket of it that waits or sits elsewhere is sent there.
+
+    Raises ValueError when the room has ended or belongs to another organization.
+    """
+    _check_active(room)
+    if room.organization_id != device.organization_id:
+        raise ValueError(_("This room belongs to another organization."))
+    if device.room_id != room.pk:
+        _bind(device, room, by, "device-moved")
+    if not Connection.objects.live().filter(device=device).exclude(state=Connection.State.PENDING).exists():
+        waiting = Connection.objects.live().filter(
+            reported_id=device.device_id, state=Connection.State.PENDING, offer=None
+        )
+        same = waiting.filter(address=device.last_address).first() or waiting.first()
+        if same:
+            Connection.objects.filter(pk=same.pk, offer=None).update(offer=device)
+    hint_after_commit()
+
+
+@transaction.atomic
+def unbind(device: Device, *, by: User | str) -> None:
+    """Take a device out of its room: it stays the organization's, its tokens are void, its worker sends `go-pending`."""
+    room = device.room
+    _forget_room(device)
+    note(device.organization, "device-unbound", room=room, subject=str(device), actor=by)
+    hint_after_commit()
+
+
+@transaction.atomic
+def release(device: Device, *, by: User | str) -> None:
+    """Give a device up: it waits in the lobby again, for anyone who may claim it. What it recorded stays."""
+    room = device.room
+    _forget_room(device)
+    device.released_at = timezone.now()
+    device.save(update_fields=["released_at"])
+    note(device.organization, "device-released", room=room, subject=str(device), actor=by)
+    hint_after_commit()
+
+
+@dataclass(frozen=True, slots=True)
+class MintedToken:
+    """A device token as it leaves for its device; the database keeps only its digest."""
+
+    id: int
+    room_id: UUID
+    text: str
+
+
+@transaction.atomic
+def mint_token(device_id: UUID, room_id: UUID) -> MintedToken | None:
+    """Make a token for a device and the room it is bound to; None when it is no longer bound there.
+
+    An older token works until this one is first used: a device that misses its `room-config` is not locked out.
+    """
+    if not Device.objects.filter(pk=device_id, room_id=room_id, room__status=Room.Status.ACTIVE).exists():
+        return None
+    secret = make_secret(DEVICE)
+    token = DeviceToken.objects.create(
+        device_id=device_id, room_id=room_id, lookup=secret.lookup, digest=secret.digest
+    )
+    # a socket that never comes back for its token must not leave a heap of them
+    stale = DeviceToken.objects.filter(device_id=device_id, used_at=None).order_by("-pk").values_list("pk", flat=True)[4:]
+    DeviceToken.objects.filter(pk__in=list(stale)).delete()
+    return MintedToken(token.pk, room_id, secret.text)
+
+
+def _bind(device: Device, room: Room, by: User | str, happening: str) -> None:
+    captures = Connection.objects.live().filter(device=device, state=Connection.State.CAPTURING).exists()
+    if device.room_id != room.pk and not captures:
+        device.desired_capture = False  # a start that was kept was kept for the room it was meant for
+    device.room, device.released_at = room, None
+    device.save(update_fields=["room", "released_at", "desired_capture"])
+    note(device.organization, happening, room=room, subject=str(device), actor=by)
+    hint_after_commit()
+
+
+def _forget_room(device: Device) -> None:
+    device.room, device.desired_capture, device.desired_at = None, False, timezone.now()
+    device.save(update_fields=["room", "desired_capture", "desired_at"])
+    device.tokens.all().delete()
+    Connection.objects.live().filter(offer=device).update(offer=None)
+
+
+def _check_active(room: Room) -> None:
+    if not room.is_active:
+        raise ValueError(_("This room has ended. Choose or make another one."))

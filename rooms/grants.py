@@ -1,0 +1,76 @@
+"""Grants: a token that lets whoever holds it into one room, until it expires or is revoked."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.principal import Principal, Scope
+from accounts.secrets import GRANT, make_secret, matches, read_secret
+from rooms.happenings import note
+from rooms.hints import hint_after_commit
+from rooms.models import Grant, Room
+
+
+@transaction.atomic
+def make_grant(
+    room: Room, *, by: User, label: str = "", may_talk: bool = False, may_control: bool = False, hours: int | None = None
+) -> tuple[Grant, str]:
+    """Make a grant and return it with its token, which nobody can see a second time."""
+    secret = make_secret(GRANT)
+    grant = Grant.objects.create(
+        room=room,
+        label=label[:80],
+        may_talk=may_talk,
+        may_control=may_control,
+        lookup=secret.lookup,
+        digest=secret.digest,
+        created_by=by,
+        expires_at=timezone.now() + timedelta(hours=hours or settings.GRANT_HOURS),
+    )
+    note(room.organization, "grant-made", room=room, subject=str(grant), actor=by)
+    return grant, secret.text
+
+
+@transaction.atomic
+def revoke_grant(grant: Grant, *, by: User | str) -> None:
+    """End a grant: sockets that hold it are closed by their worker's heartbeat."""
+    grant.revoked_at = timezone.now()
+    grant.save(update_fields=["revoked_at"])
+    note(grant.room.organization, "grant-revoked", room=grant.room, subject=str(grant), actor=by)
+    hint_after_commit()
+
+
+def admit(asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Principal]:
+    """Look up (room ID, token) pairs in one query and return a principal for each pair that lets someone in."""
+    secrets = {pair: read_secret(pair[1]) for pair in set(asked)}
+    grants = _valid().filter(lookup__in={secret.lookup for secret in secrets.values()})
+    found = {}
+    for grant in grants:
+        for pair, secret in secrets.items():
+            if pair[0] == str(grant.room_id) and matches(secret, grant.digest):
+                found[pair] = principal_of(grant)
+    return found
+
+
+def refresh(ids: Iterable[UUID]) -> dict[UUID, Principal]:
+    """Return what each of these grants still allows; one that has ended is absent."""
+    return {grant.pk: principal_of(grant) for grant in _valid().filter(pk__in=set(ids))}
+
+
+def principal_of(grant: Grant) -> Principal:
+    """Return who the holder of `grant` is."""
+    scopes = {Scope.LISTEN} | ({Scope.TALK} if grant.may_talk else set()) | ({Scope.CONTROL} if grant.may_control else set())
+    return Principal("grant", grant.pk, str(grant), grant.room.organization_id, frozenset(scopes), grant.expires_at)
+
+
+def _valid():
+    return Grant.objects.select_related("room").filter(
+        room__status=Room.Status.ACTIVE, revoked_at=None, expires_at__gt=timezone.now()
+    )
+
+
