@@ -75,7 +75,7 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def leganize_server(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstallationFactory]:
-    """Call it for a running server: `leganize_server(asgi_server="runserver", DATABASE_URL=…)`; it ends with the test."""
+    """Call it for a running server, `leganize_server(asgi_server="runserver")`; it ends with the test."""
     with ExitStack() as stack:
 
         def start(*, asgi_server: str = "serve", data_dir: Path | None = None, **settings: str) -> Installation:
