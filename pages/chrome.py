@@ -1,6 +1,85 @@
-"""What stands around every page: who is signed in, their organization, how many devices capture."""
+"""What stands around every page: who is signed in, their organization, how many devices capture, the appearance chosen."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from devices.models import Connection, Device
+
+THEMES = ("light", "dark")  # no cookie: as the system says
 
 
-def chrome(request):
-    """Return what the base template needs on every page."""
-    return {}
+@dataclass(frozen=True)
+class Place:
+    """One of the four entries of the navigation; `current` is what `aria-current` says."""
+
+    words: str
+    icon: str
+    url: str
+    is_here: bool
+    current: str
+
+
+class Chrome:
+    """Answers what the base template asks; a page that does not ask (the admin) costs no query."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self._user = getattr(request, "user", None)  # absent when an early middleware failed
+
+    @property
+    def theme(self) -> str:
+        chosen = self._request.COOKIES.get("theme", "")
+        return chosen if chosen in THEMES else ""
+
+    @cached_property
+    def capturing(self) -> int:
+        """How many devices that this person may see capture now, as their workers report."""
+        if not self._is_signed_in:
+            return 0
+        alive_since = timezone.now() - timedelta(seconds=settings.WORKER_LEASE_SECONDS)
+        capturing = Connection.objects.filter(
+            state=Connection.State.CAPTURING,
+            worker__seen_at__gte=alive_since,
+            worker__stopped_at=None,
+            device__in=Device.objects.visible_to(self._user),
+        )
+        return capturing.values("device").distinct().count()
+
+    @cached_property
+    def organization(self) -> str:
+        home = self._user.home_organization() if self._is_signed_in else None
+        return home.name if home else ""
+
+    @property
+    def initial(self) -> str:
+        return (self._user.get_full_name() or self._user.get_username())[:1].upper()
+
+    @property
+    def places(self) -> list[Place]:
+        match = self._request.resolver_match
+        here = match.url_name if match else None
+        return [
+            self._place(_("Rooms"), "rooms", here in ("rooms", "room"), is_page=here == "rooms"),
+            self._place(_("Devices"), "devices", here in ("devices", "device"), is_page=here == "devices"),
+            self._place(_("Recordings"), "recordings", here == "recordings"),
+            self._place(_("Connect"), "connect", here == "connect"),
+        ]
+
+    def _place(self, words: str, name: str, is_here: bool, *, is_page: bool = True) -> Place:
+        return Place(words, name, reverse(name), is_here, "page" if is_page else "true")
+
+    @property
+    def _is_signed_in(self) -> bool:
+        return bool(self._user and self._user.is_authenticated)
+
+
+def chrome(request: HttpRequest) -> dict[str, Chrome]:
+    """Give every template its surroundings, worked out only where they are shown."""
+    return {"chrome": Chrome(request)}
