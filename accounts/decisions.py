@@ -1,4 +1,4 @@
-"""How a decision made over HTTP is answered: strangers 404, viewers 403, what cannot be done 400, each with a sentence."""
+"""How decisions are refused over HTTP: strangers 404, viewers 403, what cannot be done 400, each with a sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

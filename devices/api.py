@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import viewsets
@@ -14,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.decisions import NOT_DECIDED, NOT_READABLE, AnswersInSentences, impossible_is_400, require_operator
 from devices import presence
-from devices.board import board_for
+from devices.board import describe_devices, describe_lobby
 from devices.control import configure, set_capture, stop_all
 from devices.models import Device
 from devices.pairing import bind, claim, release, unbind
@@ -39,10 +38,7 @@ def claimed_devices(user: Any) -> QuerySet[Device]:
 
 def entry_of(user: Any, device: Device) -> dict[str, Any]:
     """Return what the board says of one device."""
-    for entry in board_for(user)["devices"]:
-        if entry["id"] == str(device.pk):
-            return entry
-    raise Http404
+    return describe_devices(Device.objects.visible_to(user).filter(pk=device.pk), user)[0]
 
 
 class DeviceViewSet(AnswersInSentences, viewsets.GenericViewSet):
@@ -61,8 +57,8 @@ class DeviceViewSet(AnswersInSentences, viewsets.GenericViewSet):
         responses={200: BoardDeviceSerializer(many=True), **NOT_READABLE},
     )
     def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(board_for(request.user)["devices"])
-        return self.get_paginated_response(page)
+        page = [device.pk for device in self.paginate_queryset(self.get_queryset())]
+        return self.get_paginated_response(describe_devices(self.get_queryset().filter(pk__in=page), request.user))
 
     @extend_schema(summary="One device", responses={200: BoardDeviceSerializer, **NOT_READABLE})
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -129,7 +125,7 @@ class DeviceViewSet(AnswersInSentences, viewsets.GenericViewSet):
 
 
 class RoomDevicesViewSet(AnswersInSentences, viewsets.GenericViewSet):
-    """What is decided about a room's devices; the rest of a room's calls are in `rooms/api.py`."""
+    """What is decided about a room's devices."""
 
     queryset = Room.objects.none()  # only names the model: what is seen starts from the person
     lookup_value_regex = UUID_IN_PATH
@@ -138,7 +134,9 @@ class RoomDevicesViewSet(AnswersInSentences, viewsets.GenericViewSet):
     def get_queryset(self) -> QuerySet[Room]:
         return Room.objects.visible_to(self.request.user).select_related("organization")
 
-    @extend_schema(summary="Stop every device of a room", request=None, responses={200: StoppedSerializer, **NOT_DECIDED})
+    @extend_schema(
+        summary="Stop every device of a room", request=None, responses={200: StoppedSerializer, **NOT_DECIDED}
+    )
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, pk: str) -> Response:
         room = _room_to_change(request.user, pk)
@@ -176,7 +174,7 @@ class LobbyViewSet(AnswersInSentences, viewsets.GenericViewSet):
     serializer_class = PendingSerializer
 
     def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(board_for(request.user)["pending"])
+        page = self.paginate_queryset(describe_lobby(request.user))
         return self.get_paginated_response(page)
 
 

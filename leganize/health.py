@@ -1,4 +1,4 @@
-"""Whether this process lives (/healthz) and whether it should be sent anyone (/readyz), for balancers and supervisors."""
+"""Whether this process lives (/healthz) and whether it should be sent anyone (/readyz), for balancers."""
 
 import logging
 import tempfile

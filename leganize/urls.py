@@ -1,8 +1,31 @@
 """Which view answers which path."""
 
 from django.contrib import admin
-from django.urls import path
+from django.contrib.auth import views as auth
+from django.urls import include, path
+
+from accounts import sign_in
+from leganize import api, health
+
+accounts = [
+    path("login/", auth.LoginView.as_view(), name="login"),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("enter/<uid>/<token>/", sign_in.enter, name="sign_in_by_link"),
+]
 
 urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("accounts/", include(accounts)),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
+    path("api/", include(api)),
+    path("api/", include("gateway.urls")),
+    path("", include("pages.urls")),
 ]
+
+handler403 = "pages.errors.not_allowed"
+handler404 = "pages.errors.not_found"
+handler500 = "pages.errors.server_error"

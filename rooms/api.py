@@ -52,9 +52,7 @@ class RoomSerializer(serializers.ModelSerializer):
     ),
     retrieve=extend_schema(summary="One room", responses={200: RoomSerializer, **NOT_READABLE}),
 )
-class RoomViewSet(
-    AnswersInSentences, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet
-):
+class RoomViewSet(AnswersInSentences, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Where devices meet and people listen."""
 
     queryset = Room.objects.none()  # only names the model: what is seen starts from the person
@@ -82,7 +80,9 @@ class RoomViewSet(
             room = create_room(organization, by=request.user, **wanted)
         return Response(self.get_serializer(room).data, status=201)
 
-    @extend_schema(summary="Rename a room, or choose whether it records", responses={200: RoomSerializer, **NOT_DECIDED})
+    @extend_schema(
+        summary="Rename a room, or choose whether it records", responses={200: RoomSerializer, **NOT_DECIDED}
+    )
     def partial_update(self, request: Request, pk: str) -> Response:
         room = self.get_object()
         require_operator(request.user, room.organization)

@@ -12,7 +12,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--name", default="", help="what the key is for, as the admin lists it")
-        parser.add_argument("--scopes", nargs="+", choices=SCOPES, default=SCOPES, help="what it may do (default: both)")
+        parser.add_argument(
+            "--scopes", nargs="+", choices=SCOPES, default=SCOPES, help="what it may do (default: both)"
+        )
 
     def handle(self, *args, username: str, name: str, scopes: list[str], **options) -> None:
         user = User.objects.filter(username=username).first()

@@ -1,0 +1,49 @@
+"""REST v1: which viewset answers which path, and the description of all of it for programs and for people."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path, re_path
+from django.utils.translation import gettext as _
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from devices.api import DeviceViewSet, LobbyViewSet, RoomDevicesViewSet
+from recordings.api import RecordingViewSet
+from rooms.api import RoomViewSet
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    """How the schema says `Authorization: Bearer KEY`."""
+
+    target_class = "accounts.api_keys.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A key of `manage.py create_api_key USERNAME`."}
+
+
+router = SimpleRouter()
+router.trailing_slash = "/?"
+router.register("rooms", RoomViewSet)
+router.register("rooms", RoomDevicesViewSet, basename="room-devices")
+router.register("devices", DeviceViewSet)
+router.register("lobby", LobbyViewSet, basename="lobby")
+router.register("recordings", RecordingViewSet)
+
+
+def not_found(request: HttpRequest) -> HttpResponse:
+    """Answer in JSON, not with our page: who comes here is a program."""
+    return JsonResponse({"detail": _("There is nothing here. The API is described at /api/docs/.")}, status=404)
+
+
+urlpatterns = [
+    path("v1/", include(router.urls)),
+    path("v1", not_found),
+    re_path("^v1/.*$", not_found),
+    re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(
+        "^docs/?$",
+        SpectacularSwaggerSplitView.as_view(template_name="leganize/api_docs.html"),
+        name="api_docs",
+    ),
+]
