@@ -1,13 +1,10 @@
-"""What stands around every page: who is signed in, their organization, how many devices capture, the appearance chosen."""
+"""What stands around every page: who is signed in, their organization, what captures, light or dark."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from devices.models import Connection, Device
@@ -43,13 +40,8 @@ class Chrome:
         """How many devices that this person may see capture now, as their workers report."""
         if not self._is_signed_in:
             return 0
-        alive_since = timezone.now() - timedelta(seconds=settings.WORKER_LEASE_SECONDS)
-        capturing = Connection.objects.filter(
-            state=Connection.State.CAPTURING,
-            worker__seen_at__gte=alive_since,
-            worker__stopped_at=None,
-            device__in=Device.objects.visible_to(self._user),
-        )
+        seen = Device.objects.visible_to(self._user)
+        capturing = Connection.objects.live().filter(state=Connection.State.CAPTURING, device__in=seen)
         return capturing.values("device").distinct().count()
 
     @cached_property

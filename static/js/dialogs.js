@@ -7,7 +7,6 @@ document.addEventListener("click", (event) => {
     opener.closest("details[data-menu]")?.removeAttribute("open");
   }
   if (event.target.closest("[data-closes]")) event.target.closest("dialog")?.close();
-  if (event.target instanceof HTMLDialogElement && !event.target.hasAttribute("data-shown-once")) event.target.close();
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }

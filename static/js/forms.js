@@ -26,8 +26,10 @@ export function tellFailure(error) {
   announce(error.message);
 }
 
+/** What Django's forms on this page carry, or its cookie. */
 function csrfToken() {
-  return document.querySelector('input[name="csrfmiddlewaretoken"]')?.value ?? "";
+  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+  return cookie ? cookie[1] : (document.querySelector('input[name="csrfmiddlewaretoken"]')?.value ?? "");
 }
 
 function sentenceOf(answer, status) {
@@ -36,6 +38,23 @@ function sentenceOf(answer, status) {
   const first = answer && (answer.detail ?? Object.values(answer).flat()[0]);
   return typeof first === "string" ? first : gettext("The server could not do it. Try again in a moment.");
 }
+
+// a decision that the API takes: the page stays, and what the device reports arrives by itself
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.dataset.send) return;
+  event.preventDefault();
+  const button = event.submitter;
+  if (button) button.disabled = true;
+  try {
+    await send(form.dataset.send, JSON.parse(form.dataset.body || "{}"), form.dataset.method || "POST");
+    form.dispatchEvent(new CustomEvent("decided", { bubbles: true }));
+  } catch (error) {
+    tellFailure(error);
+  } finally {
+    if (button) button.disabled = false;
+  }
+});
 
 // a form pressed twice is sent once; coming back with the browser's Back makes it ready again
 document.addEventListener("submit", (event) => {

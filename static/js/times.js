@@ -1,46 +1,65 @@
 /* Times as the viewer's clock shows them: the server writes UTC, this puts every <time> into the browser's zone. */
 
-const language = document.documentElement.lang;
+import { inWords, secondsSince } from "./live/clock.js";
+import { fill } from "./live/translation.js";
+
+const NOW_SECONDS = 2; // what was heard within it is heard now
+const YEAR_SECONDS = 31536000;
+const DAY_MS = 86400000;
+const HOUR = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const FORMS = {
-  time: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
-  clock: { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
+  time: HOUR,
+  hour: HOUR,
+  clock: { ...HOUR, second: "2-digit" },
+  both: { ...HOUR, day: "numeric", month: "short" },
   day: { weekday: "long", day: "numeric", month: "long" },
-  both: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
 };
+const language = document.documentElement.lang;
 // Thai in the Gregorian calendar, as the recordings' file names are
 const calendar = language.startsWith("th") ? "th-u-ca-gregory" : language;
 const formats = Object.fromEntries(
   Object.entries(FORMS).map(([name, options]) => [name, new Intl.DateTimeFormat(calendar, options)]),
 );
-const sinceThen = new Intl.RelativeTimeFormat(language, { style: "short", numeric: "always" });
 
-/** Tell `moment` (ISO 8601 or Date) as "time", "clock", "day" or "both"; a time of another day gets its date too. */
+/** Tell `moment` (ISO 8601) as "time", "hour", "clock", "both", "day" or "ago"; a "time" of another day gets its date too. */
 export function tell(moment, show = "time") {
   const at = new Date(moment);
-  const isToday = at.toDateString() === new Date().toDateString();
-  return formats[show === "time" && !isToday ? "both" : show].format(at);
+  if (show === "ago") return ago(moment);
+  if (show === "day") return day(at);
+  return formats[show === "time" && !isDaysAgo(at, 0) ? "both" : show].format(at);
 }
 
-/** Tell how long ago `moment` was: "now" within 2 s, then "4 s ago", "36 min ago". */
-export function ago(moment, nowMs = Date.now()) {
-  const seconds = Math.round((nowMs - new Date(moment)) / 1000);
-  if (seconds < 2) return gettext("now");
-  if (seconds < 60) return sinceThen.format(-seconds, "second");
-  if (seconds < 3600) return sinceThen.format(-Math.floor(seconds / 60), "minute");
-  if (seconds < 86400) return sinceThen.format(-Math.floor(seconds / 3600), "hour");
-  return sinceThen.format(-Math.floor(seconds / 86400), "day");
+/** Tell how long ago `moment` was: "now", "4 s ago", "36 min ago". */
+export function ago(moment) {
+  const seconds = secondsSince(moment);
+  return seconds < NOW_SECONDS ? gettext("now") : fill(gettext("%(length)s ago"), { length: inWords(seconds) });
 }
 
 /** Put all times below `root` into the viewer's zone. */
 export function tellAll(root = document) {
   for (const element of root.querySelectorAll("time[datetime][data-show]")) {
-    const { show } = element.dataset;
-    element.textContent = show === "ago" ? ago(element.dateTime) : tell(element.dateTime, show);
+    element.textContent = tell(element.dateTime, element.dataset.show);
     element.title = new Date(element.dateTime).toLocaleString(calendar);
   }
 }
 
+function day(at) {
+  const words = formats.day.format(at);
+  if (isDaysAgo(at, 0)) return fill(gettext("Today, %(day)s"), { day: words });
+  if (isDaysAgo(at, 1)) return fill(gettext("Yesterday, %(day)s"), { day: words });
+  return words;
+}
+
+function isDaysAgo(at, days) {
+  return at.toDateString() === new Date(Date.now() - days * DAY_MS).toDateString();
+}
+
+// by it the server tells one day from the next
+document.cookie = `zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=${YEAR_SECONDS}; samesite=lax`;
 tellAll();
 setInterval(() => {
-  for (const element of document.querySelectorAll('time[data-show="ago"]')) element.textContent = ago(element.dateTime);
+  for (const element of document.querySelectorAll('time[data-show="ago"]')) {
+    const words = ago(element.dateTime);
+    if (element.textContent !== words) element.textContent = words;
+  }
 }, 1000);

@@ -1,0 +1,1 @@
+"""The views: look up with permission, form, operation, redirect."""
