@@ -1,5 +1,6 @@
 """What a simulated microphone hears: a WAV file, round and round, at the rate and channels of its sketch."""
 
+import copy
 import wave
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import soxr
 
 SHIPPED_SPEECH = Path(__file__).resolve().parent.parent / "sound" / "simulated-microphone.wav"
+ECHO_BYTES = 48_000  # 1.5 s of the shipped speech: far enough apart to tell two microphones by ear
 
 
 class Microphone:
@@ -31,6 +33,12 @@ class Microphone:
         mono = heard.mean(axis=1).astype(np.float32)
         resampled = np.clip(soxr.resample(mono, rate_hz, sample_rate_hz), -32768, 32767)
         return cls(np.repeat(resampled.astype("<i2"), channels))
+
+    def another(self, *, position: int) -> "Microphone":
+        """Return one that hears the same from elsewhere in the loop, so that a fleet does not speak in chorus."""
+        other = copy.copy(self)
+        other._position = position * ECHO_BYTES % len(self._loop)
+        return other
 
     def read(self, samples: int) -> bytes:
         """Return the next `samples` values, one channel counted after the other as I2S delivers them."""
