@@ -23,7 +23,7 @@ class Principal:
     kind: Literal["user", "grant", "device"]
     id: UUID | int
     name: str
-    organization_id: UUID
+    organization_id: UUID | None  # None: a person on a page that belongs to no one room
     scopes: frozenset[Scope] = field(default_factory=frozenset)
     expires_at: datetime | None = None
 

@@ -67,8 +67,10 @@ def describe_devices(devices: Any, user: Any) -> list[Json]:
     found = list(devices.select_related("room"))
     ids = [device.pk for device in found]
     names = {device.device_id for device in found}
-    live = Connection.objects.live().select_related("worker").filter(
-        Q(device__in=ids) | Q(offer__in=ids) | Q(reported_id__in=names, state=Connection.State.PENDING)
+    live = (
+        Connection.objects.live()
+        .select_related("worker")
+        .filter(Q(device__in=ids) | Q(offer__in=ids) | Q(reported_id__in=names, state=Connection.State.PENDING))
     )
     controllable = _organizations(user, (Role.OWNER, Role.OPERATOR)) if user else set()
     by_device, pending_by_id = _sorted_out(live.order_by("opened_at"))
@@ -117,7 +119,9 @@ class _Entry:
     def json(self, *, may_control: bool, drops: int) -> Json:
         device, socket = self.device, self.socket
         state, since = self._state()
-        hint = {"rate": socket.hint_rate_hz, "channels": socket.hint_channels} if socket and socket.hint_rate_hz else None
+        hint = (
+            {"rate": socket.hint_rate_hz, "channels": socket.hint_channels} if socket and socket.hint_rate_hz else None
+        )
         waiting = self.namesakes[-1] if self.namesakes else None
         return {
             "id": str(device.pk),

@@ -33,7 +33,9 @@ class Device(models.Model):
         Organization, models.CASCADE, related_name="devices", verbose_name=_("organization")
     )
     device_id = models.CharField(
-        _("device ID"), max_length=64, validators=[RegexValidator(f"^{DEVICE_ID_PATTERN}$")],
+        _("device ID"),
+        max_length=64,
+        validators=[RegexValidator(f"^{DEVICE_ID_PATTERN}$")],
         help_text=_("As the sketch says it; unique within the organization."),
     )
     name = models.CharField(_("name"), max_length=120, blank=True)
@@ -124,9 +126,7 @@ class Connection(models.Model):
     """The connection's epoch, a UUIDv7 made when the socket was accepted."""
     worker = models.ForeignKey(Worker, models.CASCADE, related_name="connections", verbose_name=_("worker"))
     reported_id = models.CharField(_("device ID"), max_length=64, db_index=True)
-    device = models.ForeignKey(
-        Device, models.CASCADE, null=True, related_name="connections", verbose_name=_("device")
-    )
+    device = models.ForeignKey(Device, models.CASCADE, null=True, related_name="connections", verbose_name=_("device"))
     room = models.ForeignKey(Room, models.SET_NULL, null=True, related_name="+", verbose_name=_("room"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.PENDING)
     address = models.GenericIPAddressField(_("address"), null=True)
@@ -140,7 +140,11 @@ class Connection(models.Model):
     problem = models.CharField(_("problem"), max_length=200, blank=True)
     telemetry = models.CharField(_("telemetry"), max_length=512, blank=True)
     offer = models.ForeignKey(
-        Device, models.SET_NULL, null=True, related_name="+", verbose_name=_("to be handed to"),
+        Device,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("to be handed to"),
         help_text=_("Desired: the claimed device that this pending socket is to become."),
     )
     conflict = models.BooleanField(_("its name is taken by a live socket"), default=False)

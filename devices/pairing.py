@@ -1,6 +1,8 @@
 """How a pending socket becomes an organization's device, gets its room, moves, and is given up again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +15,8 @@ from devices.models import Connection, Device, DeviceToken
 from rooms.happenings import note
 from rooms.hints import hint_after_commit
 from rooms.models import Room
+
+UNUSED_TOKEN_LIFE = timedelta(minutes=10)
 
 
 @transaction.atomic
@@ -30,7 +34,7 @@ def claim(connection: Connection, room: Room, *, by: User | str) -> Device:
     offered = Connection.objects.filter(pk=connection.pk, offer=None) | Connection.objects.filter(
         pk=connection.pk, offer=device
     )
-    if not offered.update(offer=device, conflict=False):
+    if not offered.update(offer=device):
         raise ValueError(_("Someone else has just connected this device."))
     _bind(device, room, by, "device-claimed")
     return device
@@ -87,21 +91,25 @@ class MintedToken:
 
 
 @transaction.atomic
-def mint_token(device_id: UUID, room_id: UUID) -> MintedToken | None:
-    """Make a token for a device and the room it is bound to; None when it is no longer bound there.
+def mint_tokens(pairs: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], MintedToken]:
+    """Make a token for each (device, room) that still belong together; a pair that does not is absent.
 
-    An older token works until this one is first used: a device that misses its `room-config` is not locked out.
+    An older token works until the new one is first used: a device that misses its `room-config` is not locked out.
     """
-    if not Device.objects.filter(pk=device_id, room_id=room_id, room__status=Room.Status.ACTIVE).exists():
-        return None
-    secret = make_secret(DEVICE)
-    token = DeviceToken.objects.create(
-        device_id=device_id, room_id=room_id, lookup=secret.lookup, digest=secret.digest
-    )
+    pairs = set(pairs)
+    bound = Device.objects.filter(pk__in={device_id for device_id, _ in pairs}, room__status=Room.Status.ACTIVE)
+    secrets = {pair: make_secret(DEVICE) for pair in bound.values_list("pk", "room") if pair in pairs}
+    unused = DeviceToken.objects.filter(device__in={device_id for device_id, _ in secrets}, used_at=None)
     # a socket that never comes back for its token must not leave a heap of them
-    stale = DeviceToken.objects.filter(device_id=device_id, used_at=None).order_by("-pk").values_list("pk", flat=True)[4:]
-    DeviceToken.objects.filter(pk__in=list(stale)).delete()
-    return MintedToken(token.pk, room_id, secret.text)
+    unused.filter(created_at__lt=timezone.now() - UNUSED_TOKEN_LIFE).delete()
+    tokens = DeviceToken.objects.bulk_create(
+        DeviceToken(device_id=pair[0], room_id=pair[1], lookup=secret.lookup, digest=secret.digest)
+        for pair, secret in secrets.items()
+    )
+    return {
+        pair: MintedToken(token.pk, pair[1], secret.text)
+        for (pair, secret), token in zip(secrets.items(), tokens, strict=True)
+    }
 
 
 def _bind(device: Device, room: Room, by: User | str, happening: str) -> None:

@@ -37,6 +37,7 @@ class Report:
     hint_channels: int | None = None
     problem: str = ""
     telemetry: str = ""
+    conflict: bool = False
     closed_at: datetime | None = None
     close_code: int | None = None
 
@@ -87,15 +88,21 @@ def write_rows(rows: list[Connection]) -> None:
 
 def lobby(user: Any) -> models.QuerySet[Connection]:
     """Return the live pending sockets that `user` may connect: all in an open lobby, else those with a name of theirs."""
-    waiting = (
-        Connection.objects.live().filter(state=Connection.State.PENDING, offer=None).select_related("worker")
-    ).order_by("opened_at")
     if not user.is_authenticated or not user.is_active:
-        return waiting.none()
-    if settings.OPEN_LOBBY:
-        return waiting
-    mine = Device.objects.operable_by(user).filter(released_at=None)
-    return waiting.filter(reported_id__in=mine.values("device_id"))
+        return Connection.objects.none()
+    return _waiting(Device.objects.operable_by(user))
+
+
+def lobby_of(organization_id: UUID) -> models.QuerySet[Connection]:
+    """Return the live pending sockets that an organization may connect."""
+    return _waiting(Device.objects.filter(organization=organization_id))
+
+
+def _waiting(devices: models.QuerySet[Device]) -> models.QuerySet[Connection]:
+    waiting = Connection.objects.live().filter(state=Connection.State.PENDING, offer=None).select_related("worker")
+    if not settings.OPEN_LOBBY:
+        waiting = waiting.filter(reported_id__in=devices.filter(released_at=None).values("device_id"))
+    return waiting.order_by("opened_at")
 
 
 def _upsert(rows: list[Connection]) -> None:

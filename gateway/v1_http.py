@@ -46,8 +46,10 @@ class ConnectedDevices(V1View):
 
     def get(self, request: Request) -> Response:
         organizations = request.user.memberships.values("organization")
-        sockets = Connection.objects.live().exclude(state=Connection.State.PENDING).filter(
-            device__organization__in=organizations, room__isnull=False
+        sockets = (
+            Connection.objects.live()
+            .exclude(state=Connection.State.PENDING)
+            .filter(device__organization__in=organizations, room__isnull=False)
         )
         return _device_list([{"deviceId": each.reported_id, "roomId": str(each.room_id)} for each in sockets])
 

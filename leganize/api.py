@@ -1,10 +1,12 @@
 """REST v1: which viewset answers which path, and the description of all of it for programs and for people."""
 
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path, re_path
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
 from devices.api import DeviceViewSet, LobbyViewSet, RoomDevicesViewSet
@@ -40,10 +42,10 @@ urlpatterns = [
     path("v1/", include(router.urls)),
     path("v1", not_found),
     re_path("^v1/.*$", not_found),
-    re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path("^schema/?$", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="schema"),
     re_path(
         "^docs/?$",
-        SpectacularSwaggerSplitView.as_view(template_name="leganize/api_docs.html"),
+        login_required(SpectacularSwaggerSplitView.as_view(template_name="leganize/api_docs.html")),
         name="api_docs",
     ),
 ]

@@ -83,7 +83,9 @@ if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
     if "postgresql" in DATABASES["default"]["ENGINE"]:
         # setdefault: the URL may carry options of its own (a socket's folder as host)
-        DATABASES["default"].setdefault("OPTIONS", {}).setdefault("pool", {"min_size": 1, "max_size": 12, "timeout": 10})
+        DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+            "pool", {"min_size": 1, "max_size": 12, "timeout": 10}
+        )
 else:
     DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "leganize.sqlite3"}}
 if "sqlite" in DATABASES["default"]["ENGINE"]:

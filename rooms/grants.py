@@ -18,7 +18,13 @@ from rooms.models import Grant, Room
 
 @transaction.atomic
 def make_grant(
-    room: Room, *, by: User, label: str = "", may_talk: bool = False, may_control: bool = False, hours: int | None = None
+    room: Room,
+    *,
+    by: User,
+    label: str = "",
+    may_talk: bool = False,
+    may_control: bool = False,
+    hours: int | None = None,
 ) -> tuple[Grant, str]:
     """Make a grant and return it with its token, which nobody can see a second time."""
     secret = make_secret(GRANT)
@@ -64,7 +70,9 @@ def refresh(ids: Iterable[UUID]) -> dict[UUID, Principal]:
 
 def principal_of(grant: Grant) -> Principal:
     """Return who the holder of `grant` is."""
-    scopes = {Scope.LISTEN} | ({Scope.TALK} if grant.may_talk else set()) | ({Scope.CONTROL} if grant.may_control else set())
+    scopes = (
+        {Scope.LISTEN} | ({Scope.TALK} if grant.may_talk else set()) | ({Scope.CONTROL} if grant.may_control else set())
+    )
     return Principal("grant", grant.pk, str(grant), grant.room.organization_id, frozenset(scopes), grant.expires_at)
 
 
@@ -72,5 +80,3 @@ def _valid():
     return Grant.objects.select_related("room").filter(
         room__status=Room.Status.ACTIVE, revoked_at=None, expires_at__gt=timezone.now()
     )
-
-

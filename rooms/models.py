@@ -20,9 +20,7 @@ class Room(models.Model):
         ABORTED = "ABORTED", _("Aborted")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(
-        Organization, models.CASCADE, related_name="rooms", verbose_name=_("organization")
-    )
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="rooms", verbose_name=_("organization"))
     name = models.CharField(_("name"), max_length=120)
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.ACTIVE)
     records = models.BooleanField(_("record"), default=True, help_text=_("Off: people only listen, nothing is kept."))

@@ -23,6 +23,9 @@ class Transport(Protocol):
     def abort(self) -> None:
         """Drop the connection at once: the peer takes nothing any more."""
 
+    def limit_kernel_buffer(self, size_bytes: int) -> None:
+        """Let the kernel hide at most so much from `buffered()`, where the server lets us reach the socket."""
+
     async def answers(self, within_s: float) -> bool | None:
         """Ping the peer and tell whether it answered in time; None where the server gives no way to ask."""
 
@@ -57,6 +60,9 @@ class AsgiTransport:
         self._closed = True
         if self._sender:
             self._sender.cancel()
+
+    def limit_kernel_buffer(self, size_bytes: int) -> None:
+        """The socket is the server's alone."""
 
     async def answers(self, within_s: float) -> bool | None:
         return None
