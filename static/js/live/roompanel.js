@@ -1,0 +1,82 @@
+/** The paper beside the lanes: who is here, what is kept, what happened. */
+
+import { inWords, secondOf, secondsSince, serverClock, stopwatch } from "./clock.js";
+import { fill, gettext, ngettext } from "./translation.js";
+
+const SHOWN_SHORT = 3;
+
+export class RoomPanel {
+  constructor(root) {
+    this.parts = {};
+    for (const part of root.querySelectorAll("[data-part]")) this.parts[part.dataset.part] = part;
+    setInterval(() => this.#tick(), 1000);
+  }
+
+  show(board) {
+    this.board = board;
+    this.boardAtMs = performance.now();
+    this.#showHere(board.room.here);
+    this.#showEvents(board.room.events);
+    this.#showKept(board.room);
+    this.#tick();
+  }
+
+  #showHere(here) {
+    this.parts.here.replaceChildren(...here.map((person) => personLine(person)));
+    const avatars = here.slice(0, SHOWN_SHORT).map(({ name }) => avatar(name.slice(0, 1).toUpperCase()));
+    if (here.length > SHOWN_SHORT) avatars.push(avatar(`+${here.length - SHOWN_SHORT}`));
+    const words = document.createElement("span");
+    words.textContent = fill(ngettext("%(count)s here", "%(count)s here", here.length), { count: here.length });
+    this.parts["here-short"].replaceChildren(...avatars, words);
+    this.parts["here-short"].hidden = here.length === 0;
+  }
+
+  #showEvents(events) {
+    const lines = events.map(({ at, text }) => {
+      const line = document.createElement("li");
+      const time = document.createElement("time");
+      time.dateTime = at;
+      time.textContent = secondOf(at);
+      line.append(time, " ", text);
+      return line;
+    });
+    this.parts.happened.replaceChildren(...lines);
+  }
+
+  #showKept({ recording, records, spaceDays }) {
+    this.parts.recording.hidden = !recording;
+    this.parts["recording-words"].hidden = Boolean(recording);
+    this.parts["recording-words"].textContent = records
+      ? gettext("Starts by itself as soon as a device captures.")
+      : gettext("What is heard here is not kept.");
+    this.parts["space-line"].hidden = !(spaceDays > 0);
+    if (spaceDays > 0) {
+      const days = ngettext("%(count)s more day", "%(count)s more days", spaceDays);
+      this.parts.space.textContent = fill(days, { count: spaceDays });
+    }
+  }
+
+  #tick() {
+    const recording = this.board?.room.recording;
+    if (!recording) return;
+    this.parts.length.textContent = stopwatch(secondsSince(recording.since, serverClock.now()));
+    this.parts.written.textContent = recording.writtenUntil ? secondOf(recording.writtenUntil) : "–";
+    this.parts.missing.textContent = inWords(Math.round(recording.missingSeconds));
+  }
+}
+
+function personLine({ name, you }) {
+  const line = document.createElement("li");
+  const words = document.createElement("span");
+  words.textContent = you ? fill(gettext("%(name)s (You)"), { name }) : name;
+  line.append(avatar(name.slice(0, 1).toUpperCase()), words);
+  return line;
+}
+
+function avatar(letters) {
+  const circle = document.createElement("span");
+  circle.className = "avatar";
+  circle.setAttribute("aria-hidden", "true");
+  circle.textContent = letters;
+  return circle;
+}
