@@ -50,7 +50,7 @@ prepare_venv() {
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
     say "installing the Python packages of $lock into .venv (once, and when the file changes)"
     : >.venv/being-filled
-    "$venv_python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes -r "$lock" ||
+    "$venv_python" -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes -r "$lock" ||
         fail "pip could not install $lock; its reason is above. Run this again when it is mended."
     rm -f .venv/being-filled
     printf '%s\n' "$wanted" >"$stamp"
