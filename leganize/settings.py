@@ -261,6 +261,7 @@ LOGGING = {
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "uvicorn": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "uvicorn.error": {"level": "WARNING"},  # at INFO it writes a line per socket, we write our own
+        "uvicorn.access": {"level": "WARNING"},
         "daphne": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }
