@@ -7,8 +7,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import ParseError, PermissionDenied, ValidationError
 from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
 
 from accounts.models import Organization, User
@@ -50,10 +51,21 @@ class Page(LimitOffsetPagination):
         return min(super().get_offset(request), self.max_offset)
 
 
+class JsonBody(JSONParser):
+    """JSON as the API takes it: a body nested deeper than Python can follow is refused, not a crash."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError as error:
+            raise ParseError(_("This JSON is nested too deeply.")) from error
+
+
 class AnswersInSentences:
     """For API views: each error carries `detail`, one sentence, beside what is wrong with which field."""
 
     pagination_class = Page
+    parser_classes = [JsonBody]
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)

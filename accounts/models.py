@@ -64,7 +64,9 @@ class Membership(models.Model):
 
     tenant_path = "organization"
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", verbose_name=_("user"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", verbose_name=_("user")
+    )
     organization = models.ForeignKey(
         Organization, models.CASCADE, related_name="memberships", verbose_name=_("organization")
     )
@@ -100,4 +102,4 @@ class ApiKey(models.Model):
         verbose_name_plural = _("API keys")
 
     def __str__(self) -> str:
-        return self.name or f"lgk_{self.lookup}…"
+        return self.name or f"{self.created_at:%Y-%m-%d %H:%M}"

@@ -83,7 +83,7 @@ class DeviceToken(models.Model):
     used_at = models.DateTimeField(null=True, editable=False)
 
     def __str__(self) -> str:
-        return f"lgd_{self.lookup}…"
+        return str(self.pk)
 
 
 class Worker(models.Model):

@@ -1,9 +1,10 @@
-"""Every setting of an installation, read from the environment (and `.env`) in one place; `.env.example` explains each."""
+"""Every setting of an installation, read from the environment and `.env` in one place; `.env.example` explains each."""
 
 import ipaddress
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import environ
@@ -37,16 +38,12 @@ def env_int(name: str, default: int, *, low: int, high: int) -> int:
 def own_addresses() -> list[str]:
     """This machine's own IPv4 addresses, the one that reaches the network first."""
     found: list[str] = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # chooses a route, sends nothing (RFC 5737 address)
-            found.append(probe.getsockname()[0])
-        except OSError:
-            pass  # no network at all: only names and loopback remain
-    try:
-        found += [info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-    except OSError:
-        pass  # a machine whose own name does not resolve still has the address above
+    # without any network, only names and loopback remain
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # chooses a route, sends nothing (RFC 5737 address)
+        found.append(probe.getsockname()[0])
+    with suppress(OSError):  # a machine whose own name does not resolve still has the address above
+        found += [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
     return list(dict.fromkeys([address for address in found if not address.startswith("127.")]))
 
 
@@ -61,11 +58,12 @@ DEBUG = env.bool("DEBUG", False)
 # Where it listens, and by which names it is called
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env_int("PORT", 3000, low=1, high=65535)
-LAN_ADDRESSES = own_addresses() if HOST in ("0.0.0.0", "::") else []
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - what an operator asks for by HOST=0.0.0.0
+LAN_ADDRESSES = own_addresses() if HOST in ANY_ADDRESS else []
 WS_HOST = env.str("WS_HOST", "") or (LAN_ADDRESSES or [HOST])[0]
 _loopback_names = ["localhost", "127.0.0.1", "[::1]"]
 _own_names = [socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"] if LAN_ADDRESSES else []
-_host_if_name = [] if HOST in ("0.0.0.0", "::") else [f"[{HOST}]" if ":" in HOST else HOST]
+_host_if_name = [] if HOST in ANY_ADDRESS else [f"[{HOST}]" if ":" in HOST else HOST]
 ALLOWED_HOSTS = list(
     dict.fromkeys(_loopback_names + LAN_ADDRESSES + _own_names + _host_if_name + env.list("ALLOWED_HOSTS", default=[]))
 )

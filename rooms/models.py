@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
@@ -73,7 +74,7 @@ class Grant(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return self.label or f"lgg_{self.lookup}…"
+        return self.label or gettext("Guest")  # this is also the name under which its holder is seen
 
 
 class Event(models.Model):
