@@ -15,7 +15,7 @@ NOW_S = 2  # what was heard within it is heard now
 
 def moment(at: datetime | None, show: str = "time") -> SafeString:
     """Return a <time>, in UTC until a module tells the viewer's own. `show`: time, hour, clock, day, both, ago."""
-    if at is None:
+    if not at:  # None, or the empty row from which the page makes new ones
         return SafeString("")
     at_utc = at.astimezone(UTC)
     if show == "ago":

@@ -15,8 +15,8 @@ const FORMS = {
   day: { weekday: "long", day: "numeric", month: "long" },
 };
 const language = document.documentElement.lang;
-// Thai in the Gregorian calendar, as the recordings' file names are
-const calendar = language.startsWith("th") ? "th-u-ca-gregory" : language;
+// the day before the month, and Thai in the Gregorian calendar, as the names of downloaded files have it
+const calendar = { en: "en-GB", th: "th-u-ca-gregory" }[language] ?? language;
 const formats = Object.fromEntries(
   Object.entries(FORMS).map(([name, options]) => [name, new Intl.DateTimeFormat(calendar, options)]),
 );
