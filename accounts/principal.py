@@ -1,4 +1,4 @@
-"""Who a socket is and what it may do: decided by its credential at the door, refreshed by the heartbeat, never by its query string."""
+"""Who a socket is and what it may do: by its credential, refreshed by the heartbeat, never by its query string."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,9 +18,9 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person, a grant or a device on a socket. `id` is the row behind the credential; `expires_at` of None never ends."""
+    """A person or a grant on a socket. `id` is the row behind the credential; `expires_at` of None never ends."""
 
-    kind: Literal["user", "grant", "device"]
+    kind: Literal["user", "grant"]
     id: UUID | int
     name: str
     organization_id: UUID | None  # None: a person on a page that belongs to no one room

@@ -1,4 +1,4 @@
-"""Credentials that are shown once: a prefix that says the kind, eight characters to look it up by, and an HMAC of the whole."""
+"""Credentials that are shown once: a prefix for the kind, eight characters to look it up by, an HMAC of the whole."""
 
 import hashlib
 import hmac

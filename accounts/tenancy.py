@@ -12,7 +12,7 @@ class TenantQuerySet(models.QuerySet):
     """Rows that belong to an organization, by way of their model's `tenant_path`."""
 
     def visible_to(self, user: Any) -> Self:
-        """Narrow to what `user` may see. Superusers get no more than their memberships give: the admin is their place."""
+        """Narrow to what `user` may see; a superuser gets no more than memberships give, the admin is their place."""
         return self._of_member(user, roles=None)
 
     def operable_by(self, user: Any) -> Self:
@@ -33,6 +33,7 @@ class TenantQuerySet(models.QuerySet):
 
 def may_operate(user: Any, organization: "Organization") -> bool:
     """Tell whether `user` may start, stop and change things in `organization`."""
-    return bool(user.is_authenticated and user.memberships.filter(
-        organization=organization, role__in=("owner", "operator")
-    ).exists())
+    return bool(
+        user.is_authenticated
+        and user.memberships.filter(organization=organization, role__in=("owner", "operator")).exists()
+    )

@@ -72,6 +72,9 @@ class Refreshed:
     namesake: UUID | None = None  # a live socket of the claimed device whose name this pending one says
 
 
+_NOBODY = UUID(int=0)
+
+
 def authenticate(hellos: Iterable[Hello]) -> dict[Hello, Admission]:
     """Look up the tokens of many handshakes in one query; a hello whose token is wrong is absent from the answer."""
     secrets = {hello: read_secret(hello.token) for hello in hellos if hello.token}
@@ -98,7 +101,8 @@ def reread(held: Iterable[Held]) -> dict[UUID, Refreshed]:
         .exclude(offer=None)
         .values_list("pk", "offer")
     )
-    wanted = {each.device_id or offers.get(each.connection_id) for each in held} - {None}
+    owners = {each.connection_id: each.device_id or offers.get(each.connection_id) for each in held}
+    wanted = {owner for owner in owners.values() if owner}
     waiting = [each for each in held if each.device_id is None and each.connection_id not in offers]
     devices = Device.objects.select_related("room", "organization").filter(pk__in=wanted, released_at=None)
     bindings = {device.pk: _binding(device) for device in devices}
@@ -107,9 +111,10 @@ def reread(held: Iterable[Held]) -> dict[UUID, Refreshed]:
     newest = _newest_sockets(wanted)
     answers = {
         each.connection_id: Refreshed(
-            binding=bindings.get(each.device_id or offers.get(each.connection_id)),
+            binding=bindings.get(owners[each.connection_id] or _NOBODY),
             token_valid=each.token_id in tokens,
-            replaced=bool(each.device_id) and newest.get(each.device_id, each.connection_id) > each.connection_id,
+            replaced=bool(each.device_id)
+            and newest.get(each.device_id or _NOBODY, each.connection_id) > each.connection_id,
         )
         for each in held
     }
@@ -129,18 +134,18 @@ def _namesakes(waiting: list[Held]) -> dict[UUID, Refreshed]:
     live = _newest_sockets({device.pk for devices in claimed.values() for device in devices})
     answers = {}
     for each in waiting:
-        device = _chosen(claimed.get(each.reported_id, []), each)
-        if device is None:
+        chosen = _chosen(claimed.get(each.reported_id, []), each)
+        if chosen is None:
             continue
-        if device.pk in live:
-            answers[each.connection_id] = Refreshed(namesake=live[device.pk])
-        elif each.may_rehome and _policy_allows(device, each) and _rehome(device, each):
-            answers[each.connection_id] = Refreshed(binding=_binding(device))
+        if chosen.pk in live:
+            answers[each.connection_id] = Refreshed(namesake=live[chosen.pk])
+        elif each.may_rehome and _policy_allows(chosen, each) and _rehome(chosen, each):
+            answers[each.connection_id] = Refreshed(binding=_binding(chosen))
     return answers
 
 
 def _chosen(devices: list[Device], held: Held) -> Device | None:
-    """Of devices that share a name, in several organizations, choose the one last seen at this address, or the only one."""
+    """Of devices that share a name, one per organization, choose the one last seen at this address, or the only one."""
     here = [device for device in devices if held.address and device.last_address == held.address]
     if len(here) == 1:
         return here[0]

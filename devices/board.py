@@ -1,4 +1,4 @@
-"""The board: what a person sees of devices and their presence, as `docs/protocol.md` describes it, in a handful of queries."""
+"""The board: what a person sees of devices and their presence, as `docs/protocol.md` describes it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ def board_for(user: Any) -> Json:
 
 
 def board_of_room(room: Room, user: Any, here: Sequence[Json] = ()) -> Json:
-    """Return the board of one room. `user` may be a person or None for the holder of a grant; `here` names who watches."""
+    """Return the board of one room. `user` is a person, or None for the holder of a grant; `here` names who watches."""
     devices = Device.objects.filter(room=room, released_at=None)
     described = describe_devices(devices, user)
     may_control = bool(user and _organizations(user, (Role.OWNER, Role.OPERATOR)) & {room.organization_id})

@@ -69,7 +69,8 @@ def _apply(device: Device, changes: dict[str, object], by: User | str) -> None:
     for field, value in changes.items():
         setattr(device, field, value)
     device.save(update_fields=list(changes))
-    what = ", ".join(f"{Device._meta.get_field(field).verbose_name} {value}" for field, value in changes.items())
+    labels = {field.name: str(field.verbose_name) for field in Device._meta.fields}
+    what = ", ".join(f"{labels[field]} {value}" for field, value in changes.items())
     note(device.organization, "device-configured", room=device.room, subject=str(device), actor=by, what=what)
     hint_after_commit()
 

@@ -63,7 +63,7 @@ def bind(device: Device, room: Room, *, by: User | str) -> None:
 
 @transaction.atomic
 def unbind(device: Device, *, by: User | str) -> None:
-    """Take a device out of its room: it stays the organization's, its tokens are void, its worker sends `go-pending`."""
+    """Take a device out of its room: it stays the organization's, its tokens are void, it is sent `go-pending`."""
     room = device.room
     _forget_room(device)
     note(device.organization, "device-unbound", room=room, subject=str(device), actor=by)

@@ -87,7 +87,7 @@ def write_rows(rows: list[Connection]) -> None:
 
 
 def lobby(user: Any) -> models.QuerySet[Connection]:
-    """Return the live pending sockets that `user` may connect: all in an open lobby, else those with a name of theirs."""
+    """Return the live pending sockets that `user` may connect: in an open lobby all, else those with their names."""
     if not user.is_authenticated or not user.is_active:
         return Connection.objects.none()
     return _waiting(Device.objects.operable_by(user))

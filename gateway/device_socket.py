@@ -1,4 +1,4 @@
-"""The socket around a device's session: moves bytes, carries out actions, and never waits for a database, Redis or a disk."""
+"""The socket around a device's session: moves bytes, carries out actions, waits for no database, Redis or disk."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError
 
-from devices.binding import Hello, Held, Refreshed
+from devices.binding import Held, Hello, Refreshed
 from devices.presence import Report, presence
 from gateway import handshakes, sockets
 from gateway.actions import Actions, Close, Mint, Probe, Publish, Send, TellRoom

@@ -1,4 +1,4 @@
-"""Who stands at `/ws` and `/ws/live`: reads the query, looks up the credential, and hands over to the dialect's session."""
+"""Who stands at `/ws` and `/ws/live`: reads the query, looks up the credential, calls the dialect's session."""
 
 import asyncio
 import logging

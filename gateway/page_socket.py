@@ -1,4 +1,4 @@
-"""The socket around a page's session: lets it into its room, moves bytes, and looks after a viewer that does not keep up."""
+"""The socket around a page's session: moves bytes, carries out actions, gives up a viewer that does not keep up."""
 
 import asyncio
 import logging

@@ -32,7 +32,7 @@ class Talking:
         self.on = True
 
     def chunk(self, audio: bytes | None) -> Publish:
-        """Turn what the microphone gave into a chunk for the room. Raises WireError before start-stream or for bad PCM."""
+        """Make a chunk of what the microphone gave. Raises WireError before start-stream or for bad PCM."""
         if not self.on or self._room_id is None:
             raise WireError("send start-stream before audio")
         payload = v1.pcm_payload(audio, 1)

@@ -1,4 +1,4 @@
-"""The HTTP calls of protocol v1: what pages and tools in the field already ask, answered for their user's organizations alone."""
+"""The HTTP calls of protocol v1: what pages in the field already ask, answered for their user's organizations alone."""
 
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from accounts.tenancy import may_operate
 from devices.models import Connection
 from devices.presence import lobby
 from rooms.grants import make_grant
-from rooms.lifecycle import create_room, end_room
+from rooms.lifecycle import MAX_NAME_CHARACTERS, create_room, end_room
 from rooms.models import Room
 
 MAX_PAGE = 100
@@ -62,9 +62,10 @@ class Rooms(V1View):
         organization = request.user.home_organization()
         if organization is None or not may_operate(request.user, organization):
             return Response({"error": _("Making rooms is for operators.")}, status=status.HTTP_403_FORBIDDEN)
-        details = {key: str(request.data[key])[:_LONGEST_DETAIL] for key in _DETAILS if request.data.get(key)}
+        told = _told(request)
+        details = {key: told[key] for key in _DETAILS if key in told}
         try:
-            room = create_room(organization, _name(request, details), by=request.user, details=details)
+            room = create_room(organization, _name(told), by=request.user, details=details)
         except ValueError as error:
             return Response({"error": str(error)}, status=status.HTTP_400_BAD_REQUEST)
         _grant, token = make_grant(room, by=request.user, label=request.user.username, may_talk=True, may_control=True)
@@ -119,9 +120,18 @@ def _find(user: User, room_id: str) -> Room | None:
         return None
 
 
-def _name(request: Request, details: dict[str, str]) -> str:
-    given = request.data.get("name") or details.get("meetingType") or details.get("location")
-    return str(given) if given else _("Room of %(day)s") % {"day": timezone.localdate().isoformat()}
+def _told(request: Request) -> dict[str, str]:
+    """Return what a form or a JSON object says, as printable text; anything else says nothing."""
+    data: Any = request.data
+    if not hasattr(data, "items"):
+        return {}
+    texts = {key: "".join(filter(str.isprintable, str(value)))[:_LONGEST_DETAIL] for key, value in data.items()}
+    return {key: text for key, text in texts.items() if text}
+
+
+def _name(told: dict[str, str]) -> str:
+    given = told.get("name") or told.get("meetingType") or told.get("location")
+    return given[:MAX_NAME_CHARACTERS] if given else _("Room of %(day)s") % {"day": timezone.localdate().isoformat()}
 
 
 def _room(room: Room) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The application for any ASGI server: HTTP to Django, sockets to their doors, and the worker's life with the server's."""
+"""The application for any ASGI server: HTTP to Django, sockets to their doors, the worker alive while it is."""
 
 import logging
 import os

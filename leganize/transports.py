@@ -1,4 +1,4 @@
-"""The servers' own connections behind ASGI: pre-framed bytes, what is unsent, and pings, where a server lets us reach them."""
+"""The servers' own connections behind ASGI: pre-framed bytes, what is unsent, and pings."""
 
 import asyncio
 import secrets

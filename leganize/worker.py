@@ -36,7 +36,7 @@ KEEP_CONNECTIONS = timedelta(days=7)
 
 
 class HeldWorker:
-    """This process as a worker. `start` and `stop` may be called once each; `ensure_started` as often as sockets come."""
+    """This process as a worker: `ensure_started` may be called as often as sockets come, `stop` once."""
 
     def __init__(self) -> None:
         self.id = uuid4()

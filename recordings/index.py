@@ -1,4 +1,4 @@
-"""The rows that stand for what the recorder wrote: brought up to date behind it, and settled when its worker is gone."""
+"""The rows that stand for what the recorder wrote: brought up to date behind it, settled when its worker is gone."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ _UPDATED = ["state", "ended_at", "written_until", "stored_bytes", "audio_seconds
 
 
 def write_rows(recordings: list[OpenRecording]) -> None:
-    """Insert or update the rows of `recordings` in one statement; what belongs to a deleted room or device is left out."""
+    """Insert or update the rows of `recordings` in one statement, but those of a deleted room or device."""
     if not recordings:
         return
     rooms = set(Room.objects.filter(pk__in={each.room_id for each in recordings}).values_list("pk", flat=True))

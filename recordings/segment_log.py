@@ -1,4 +1,4 @@
-"""The segment log: append-only files of records, each with its length and CRC, so that what was written can be found again."""
+"""The segment log: append-only files of records, each with its length and CRC, so that what was written is found."""
 
 import fcntl
 import json

@@ -20,7 +20,7 @@ def note(
     actor: User | str | None = None,
     **detail: Any,
 ) -> Event:
-    """Keep one line. `kind` is one of the sentences that `rooms.sentences` can say, `detail` what it needs to say it."""
+    """Keep one line: `kind` names a sentence of `rooms.sentences`, `detail` is what it needs to say it."""
     return Event.objects.create(
         organization=organization, room=room, kind=kind, subject=subject[:120], actor=actor_name(actor), detail=detail
     )

@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def hint_after_commit() -> None:
-    """Once the open transaction is through, tell every worker to re-read what it holds. Called from synchronous code."""
+    """Once the open transaction is through, tell every worker to re-read what it holds. For synchronous code."""
     transaction.on_commit(partial(tell_workers, {"type": "look"}))
 
 

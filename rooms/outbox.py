@@ -1,4 +1,4 @@
-"""What one viewer has not received yet: bounded, oldest sound dropped first, newest picture kept, paced by the viewer's acks."""
+"""What one viewer has not received yet: bounded, oldest sound dropped first, newest picture kept, paced by its acks."""
 
 import time
 from collections import deque

@@ -1,4 +1,4 @@
-"""One feed per room and process: each chunk is framed once per dialect and pushed to every viewer; nobody waits for anybody."""
+"""One feed per room and process: a chunk is framed once per dialect and pushed to all; nobody waits for anybody."""
 
 import asyncio
 import logging

@@ -56,7 +56,7 @@ class AsgiTransport:
             self._put({"type": "websocket.close", "code": code, "reason": reason})
 
     def abort(self) -> None:
-        """Cancel what was not sent; a server reached only by `send` drops the connection when the application returns."""
+        """Cancel what was not sent; such a server drops the connection when the application returns."""
         self._closed = True
         if self._sender:
             self._sender.cancel()

@@ -28,9 +28,12 @@ class Flag(IntFlag):
     AFTER_GAP = 2  # something is missing between this chunk and the one before
 
 
+NO_FLAGS = Flag(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Sound or a picture as it was captured. `captured_at_us` is µs since 1970; `sample_rate_hz` and `channels` are 0 for a picture."""
+    """Sound or a picture, captured at `captured_at_us` µs since 1970; a picture has no rate and no channels."""
 
     codec: Codec
     stream: int
@@ -40,7 +43,7 @@ class Chunk:
     payload: bytes
     sample_rate_hz: int = 0
     channels: int = 0
-    flags: Flag = Flag(0)
+    flags: Flag = NO_FLAGS
 
     @property
     def samples(self) -> int:

@@ -1,4 +1,4 @@
-"""Sound as numbers: which rates devices send, what rate sound looks like from its arrival, and 16 kHz mono for v1 pages."""
+"""Sound as numbers: the rates of devices, what rate sound looks like from its arrival, 16 kHz mono for v1 pages."""
 
 from collections import deque
 
@@ -11,14 +11,14 @@ SAMPLE_BYTES = 2
 
 
 class MonoResampler:
-    """Turns a stream of s16le chunks of any rate, mono or stereo, into s16le mono at 16 kHz for pages of protocol v1."""
+    """Turns a stream of s16le chunks of any rate, mono or stereo, into s16le mono at 16 kHz for v1 pages."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self.shape = (sample_rate_hz, channels)
         self._stream = soxr.ResampleStream(sample_rate_hz, V1_PAGE_RATE_HZ, 1, dtype="int16", quality="MQ")
 
     def convert(self, payload: bytes) -> bytes:
-        """Return what is ready after `payload`; the filter holds a few milliseconds back."""
+        """Return what is ready after `payload`; the filter holds up to 60 ms back."""
         samples = np.frombuffer(payload, dtype="<i2")
         if self.shape[1] == 2:
             samples = samples.reshape(-1, 2).mean(axis=1).astype("<i2")

@@ -73,7 +73,8 @@ def parse_device(text: str) -> AudioChunk | None:
     try:
         return _device.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        return _unknown_or_raise(text, {"esp32-audio-chunk"}, error)
+        _raise_if_known(text, {"esp32-audio-chunk"}, error)
+        return None
 
 
 def parse_page(text: str) -> PageMessage | None:
@@ -81,7 +82,8 @@ def parse_page(text: str) -> PageMessage | None:
     try:
         return _page.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        return _unknown_or_raise(text, _KNOWN_BY_PAGES, error)
+        _raise_if_known(text, _KNOWN_BY_PAGES, error)
+        return None
 
 
 def pcm_payload(audio: bytes | None, channels: int) -> bytes:
@@ -153,7 +155,7 @@ def _to_device(message: dict[str, str]) -> Frame:
     return text_frame(payload)
 
 
-def _unknown_or_raise(text: str, known: set[str], error: Exception) -> None:
+def _raise_if_known(text: str, known: set[str], error: Exception) -> None:
     try:
         message = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
