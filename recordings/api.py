@@ -6,14 +6,14 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.exceptions import ValidationError
 
 from accounts.decisions import NOT_DECIDED, NOT_READABLE, AnswersInSentences
+from recordings.gaps import gaps_of
 from recordings.models import Recording
 from rooms.models import Room
 
@@ -31,19 +31,26 @@ class RecordingSerializer(serializers.ModelSerializer):
 
     room = serializers.UUIDField(source="room_id")
     device = serializers.UUIDField(source="device_id")
-    duration_seconds = serializers.SerializerMethodField(help_text="By the clock: sound and gaps.")
+    duration_seconds = serializers.SerializerMethodField(
+        help_text="By the clock, sound and gaps; of a running one, up to what is written."
+    )
     bytes = serializers.IntegerField(source="stored_bytes", help_text="On disk.")
+    gaps = serializers.SerializerMethodField(help_text="While its device was away.")
     wav = serializers.SerializerMethodField(help_text="The path from which its sound is downloaded.")
 
     class Meta:
         model = Recording
-        fields = ["id", "room", "device", "state", "started_at", "duration_seconds", "audio_seconds", "bytes", "wav"]
+        fields = [
+            "id", "room", "device", "state", "started_at", "duration_seconds", "audio_seconds", "bytes", "gaps", "wav",
+        ]  # fmt: skip
 
     def get_duration_seconds(self, recording: Recording) -> float:
         until = recording.ended_at or recording.written_until or recording.started_at
-        if recording.state == Recording.State.RECORDING:
-            until = timezone.now()
         return max(until - recording.started_at, timedelta()).total_seconds()
+
+    @extend_schema_field(GapSerializer(many=True))
+    def get_gaps(self, recording: Recording) -> list[dict[str, Any]]:
+        return GapSerializer(gaps_of(recording), many=True).data
 
     def get_wav(self, recording: Recording) -> str:
         return f"/recordings/{recording.pk}/audio.wav"

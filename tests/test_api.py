@@ -1,6 +1,6 @@
 """REST v1: what each call answers, what it changes, and that no input brings it down."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,8 +10,11 @@ from rest_framework.test import APIClient
 
 from devices.models import Connection, Device, Worker
 from devices.schema import BoardDeviceSerializer, PendingSerializer
+from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.identity import new_epoch
 from recordings.models import Recording
+from recordings.recorder import folder_of
+from recordings.segment_log import SegmentWriter
 from rooms.models import Event, Room
 
 
@@ -41,6 +44,17 @@ def open_socket(worker: Worker, device_id: str, **columns) -> Connection:
     """A socket that a device opened a moment ago."""
     columns = {"address": "192.168.1.61", "state": Connection.State.PENDING, **columns}
     return Connection.objects.create(id=new_epoch(), worker=worker, reported_id=device_id, **columns)
+
+
+def keep_second_of_sound(recording: Recording, start_us: int) -> None:
+    """Write one connection of `recording` that began at `start_us`, in ten chunks, as the recorder does."""
+    folder = folder_of(recording.organization_id, recording.pk)
+    writer = SegmentWriter(folder, new_epoch(start_us / 1e6).hex, {"recording": str(recording.pk)})
+    for n in range(10):
+        at_us = start_us + n * 100_000
+        chunk = Chunk(Codec.PCM_S16LE, 1, n, 1, at_us, bytes(3200), sample_rate_hz=16000, channels=1)
+        writer.append(chunk, at_us + 100_000)
+    writer.close()
 
 
 class TestRooms:
@@ -256,6 +270,21 @@ class TestRecordings:
     def test_a_strangers_room_is_no_filter(self, cast, recording, studio_room):
         assert signed_in(cast.charlie).get(f"/api/v1/recordings/?room={studio_room.pk}").status_code == 404
 
-    def test_a_running_recording_lasts_until_now(self, api, recording):
-        Recording.objects.update(state=Recording.State.RECORDING, ended_at=None)
-        assert 599 < api.get("/api/v1/recordings/").json()["results"][0]["duration_seconds"] < 660
+    def test_a_running_recording_lasts_as_long_as_it_is_written(self, api, recording):
+        until = recording.started_at + timedelta(seconds=42)
+        Recording.objects.update(state=Recording.State.RECORDING, ended_at=None, written_until=until)
+        assert api.get("/api/v1/recordings/").json()["results"][0]["duration_seconds"] == 42.0
+
+    def test_a_gap_lies_between_two_connections(self, api, recording, settings, tmp_path):
+        settings.RECORDINGS_DIR = tmp_path
+        began_us = int(recording.started_at.timestamp() * 1e6)
+        for start_us in (began_us, began_us + 10_000_000):  # one second of sound each time, nine of nothing between
+            keep_second_of_sound(recording, start_us)
+        gaps = api.get("/api/v1/recordings/").json()["results"][0]["gaps"]
+        assert [(gap["seconds"], gap["reason"]) for gap in gaps] == [(9.0, "away")]
+        assert datetime.fromisoformat(gaps[0]["started_at"]) == recording.started_at + timedelta(seconds=1)
+
+    def test_one_connection_has_no_gap(self, api, recording, settings, tmp_path):
+        settings.RECORDINGS_DIR = tmp_path
+        keep_second_of_sound(recording, int(recording.started_at.timestamp() * 1e6))
+        assert api.get("/api/v1/recordings/").json()["results"][0]["gaps"] == []
