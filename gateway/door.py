@@ -4,13 +4,16 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
+from django.http.cookie import parse_cookie
 from django.http.request import split_domain_port, validate_host
+from django.utils.translation import get_language_from_request
 
 from accounts.principal import Principal, Scope
 from accounts.sessions import session_key
@@ -71,7 +74,7 @@ async def live_door(scope: dict[str, Any], receive: Receive, send: Send) -> None
     if principal is None:
         await _refuse(transport, receive, 4401, "Not allowed")
         return
-    session = LivePageSession(principal, room_id, Outbox(transport))
+    session = LivePageSession(principal, room_id, Outbox(transport), language=_language(scope))
     await PageSocket(session, transport, key=("person", asked)).run(receive)
 
 
@@ -130,8 +133,8 @@ def _query(scope: dict[str, Any]) -> dict[str, str]:
 
 
 def _token(text: str) -> str:
-    """Return `text` if it can be a token at all, else one that fits nothing: both are wrong in the same way."""
-    return text if _TOKEN.fullmatch(text) else "-"
+    """Return `text` if it can be a token at all, or is absent, else one that fits nothing: both are wrong alike."""
+    return text if not text or _TOKEN.fullmatch(text) else "-"
 
 
 def _uuid(text: str | None) -> UUID | None:
@@ -144,6 +147,14 @@ def _uuid(text: str | None) -> UUID | None:
 def _address(scope: dict[str, Any]) -> str | None:
     client = scope.get("client")
     return client[0] if client and client[0] else None
+
+
+def _language(scope: dict[str, Any]) -> str:
+    """Return the language that this browser's pages are in, as Django's middleware chose it for them."""
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    meta = {"HTTP_ACCEPT_LANGUAGE": headers.get(b"accept-language", "")}
+    request: Any = SimpleNamespace(COOKIES=parse_cookie(headers.get(b"cookie", "")), META=meta)
+    return get_language_from_request(request)
 
 
 def _own_session(scope: dict[str, Any]) -> str | None:
