@@ -1,11 +1,14 @@
 """Our own page: the board as JSON, sound as chunks, acknowledgements that pace it; decisions go by HTTP."""
 
 from typing import Any
+from uuid import UUID
 
+from accounts.principal import Principal
 from gateway.actions import Actions, Send
 from gateway.page_session import PageSession
 from leganize.wire import v1
 from leganize.wire.errors import WireError
+from rooms.outbox import Outbox
 from rooms.relay import Dialect
 
 
@@ -13,9 +16,12 @@ class LivePageSession(PageSession):
     """One page of ours, let in by its person's session."""
 
     dialect = Dialect.LIVE
-    _board: dict[str, Any] | None = None
-    _told_dropped = 0
-    language = "en"
+
+    def __init__(self, principal: Principal, room_id: UUID | None, outbox: Outbox, language: str = "en") -> None:
+        super().__init__(principal, room_id, outbox)
+        self.language = language
+        self._board: dict[str, Any] | None = None
+        self._told_dropped = 0
 
     def board(self, board: dict[str, Any]) -> Actions:
         """Send the board if anything but its clock changed."""
