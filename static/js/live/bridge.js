@@ -56,6 +56,7 @@ export class Bridge extends EventTarget {
       else this.#add(device);
     }
     this.nothing.hidden = devices.length > 0;
+    this.#showLive();
   }
 
   hear(chunk) {
@@ -68,6 +69,11 @@ export class Bridge extends EventTarget {
   lose() {
     this.#lanes.forEach((lane) => lane.lose());
     this.#speak(false);
+    this.#showLive();
+  }
+
+  #showLive() {
+    this.root.classList.toggle("is-live", this.lanes.some(({ isLive }) => isLive));
   }
 
   #add(device) {
@@ -98,6 +104,7 @@ export class Bridge extends EventTarget {
   #tick() {
     const nowMs = performance.now();
     this.#lanes.forEach((lane) => lane.tick());
+    this.#showLive();
     this.#speak([...this.#people.values()].some((heardAtMs) => nowMs - heardAtMs < SPEAKING_MS));
     for (const [stream, heardAtMs] of this.#people) {
       if (nowMs - heardAtMs < GONE_MS) continue;

@@ -39,7 +39,9 @@ function showBoard() {
 }
 
 function showSteps() {
-  steps.show(devicesOfRoom(), sound.isListening);
+  const devices = devicesOfRoom();
+  steps.show(devices, sound.isListening);
+  if (devices.some(({ state }) => state === "capturing")) listening.offer();
 }
 
 /** Turn to another room: its sound comes over a socket of its own, the lobby's stays. */

@@ -9,6 +9,7 @@ import { Meter } from "./meter.js";
 import { decodePcm, measure } from "./pcm.js";
 import { formatInWords, nextAction, stateInWords, warningsOf } from "./states.js";
 import { Tape } from "./tape.js";
+import { gettext } from "./translation.js";
 
 const HEARD = new Set(["capturing", "stopping"]);
 const ABSENT = new Set(["away", "reconnecting"]);
@@ -33,6 +34,11 @@ export class Lane {
     this.show(device);
   }
 
+  /** Whether its microphone runs now, as far as this page can know. */
+  get isLive() {
+    return HEARD.has(this.device.state) && this.#gapCause !== "page";
+  }
+
   /** Show what the board says of the device. */
   show(device) {
     this.device = device;
@@ -45,7 +51,7 @@ export class Lane {
     if (!HEARD.has(device.state)) this.level.reset();
     if (!device.wanted && !HEARD.has(device.state)) this.history.rest();
     if (ABSENT.has(device.state) && this.#gapCause === "missing") this.#gapCause = "away";
-    this.#showAction(nextAction(device));
+    this.#showAction(comesBack(device) ?? nextAction(device));
     this.tick();
   }
 
@@ -89,7 +95,7 @@ export class Lane {
 
   drawTape() {
     const nowMs = serverClock.now();
-    this.tape.draw(this.history, nowMs, this.history.openGap(nowMs, this.#gapCause));
+    this.tape.draw(this.history, nowMs, this.history.openGap(nowMs, this.#gapCause), this.isLive);
   }
 
   showMute() {
@@ -113,9 +119,13 @@ export class Lane {
       const isOpen = this.element.classList.toggle("is-open");
       this.parts.opener.setAttribute("aria-expanded", isOpen);
     });
-    this.parts.action.addEventListener("click", () => {
-      this.#decide(this.parts.action, `/api/v1/devices/${this.device.id}/capture`, { on: this.action.on });
-    });
+    this.parts.action.addEventListener("click", () => this.#act());
+  }
+
+  #act() {
+    const { id, room, connection } = this.device;
+    if (this.action.isConnect) this.#decide(this.parts.action, `/api/v1/rooms/${room.id}/devices`, { connection });
+    else this.#decide(this.parts.action, `/api/v1/devices/${id}/capture`, { on: this.action.on });
   }
 
   #showAction(action) {
@@ -166,4 +176,10 @@ export class Lane {
       button.disabled = false;
     }
   }
+}
+
+/** A device of this room that waits in the lobby (it lost power and forgot the room) is connected again from here. */
+function comesBack({ state, mayControl, room, connection }) {
+  const isWaiting = state === "pending" && mayControl && room && connection;
+  return isWaiting ? { words: gettext("Connect"), isConnect: true, icon: "link" } : null;
 }

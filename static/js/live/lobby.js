@@ -94,7 +94,7 @@ export class Lobby extends EventTarget {
     parts.where.textContent = whereFrom(pending, device);
     parts.twins.hidden = pending.twins === 0;
     parts.twins.textContent = twinsInWords(pending.twins);
-    const words = this.room ? gettext("Connect") : gettext("Create a room first");
+    const words = this.room ? gettext("Connect") : gettext("Needs a room");
     this.#showButton(slot, this.mayOperate && words, !this.room);
   }
 

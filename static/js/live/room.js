@@ -71,7 +71,7 @@ function showBar() {
   const words = sound.isListening
     ? ngettext("Listening to %(count)s microphone", "Listening to %(count)s microphones", count)
     : ngettext("%(count)s microphone runs", "%(count)s microphones run", count);
-  part("bar-words").textContent = fill(words, { count });
+  part("bar-words").textContent = count ? fill(words, { count }) : gettext("Nothing is running");
   part("bar-mute").setAttribute("aria-pressed", sound.isListening && sound.isMuted);
   part("bar-mute").textContent = sound.isListening ? gettext("Mute") : gettext("Listen");
 }

@@ -12,7 +12,7 @@ export function stateInWords(device, nowMs) {
   return { shape: SHAPES[device.state] ?? device.state, title, detail };
 }
 
-/** The button beside it: `{words, on}` with the wish to save, or null where there is nothing to decide. */
+/** The button beside it: `{words, on, icon}` with the wish to save, or null where there is nothing to decide. */
 export function nextAction(device) {
   if (!device.mayControl || device.state === "pending" || device.state === "connecting") return null;
   if (device.state === "capturing" || device.state === "starting" || device.state === "stopping") {

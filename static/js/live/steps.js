@@ -128,7 +128,8 @@ export class Steps extends EventTarget {
 }
 
 function nextWords(devices, isCapturing, isListening) {
-  if (!devices.length) return gettext("Choose a device that waits. Nothing is heard or kept until you start it.");
+  const isHere = devices.some(({ state }) => state === "connected" || state === "starting" || state === "capturing");
+  if (!isHere) return gettext("Choose a device that waits. Nothing is heard or kept until you start it.");
   if (!isCapturing) return gettext("It is in the room. Nothing is heard or kept until you start it.");
   if (!isListening) return gettext("It is running. Your browser holds sound back until you ask.");
   return gettext("You hear it now. Its level and volume are below.");

@@ -7,7 +7,7 @@ import { fill, gettext } from "./translation.js";
 const HATCH_PX = 7;
 const SHORTEST_GAP_PX = 3; // true width, but never so small that it is overlooked
 const LABEL_HEIGHT_PX = 18;
-const LOUDER = 0.6; // speech lives far below full scale: a root makes it visible and keeps full scale full
+const LOUDER = 0.75; // speech lives far below full scale: a root makes it visible and keeps full scale full
 const CAUSES = {
   away: () => gettext("away %(length)s"),
   page: () => gettext("not heard here %(length)s"),
@@ -23,8 +23,8 @@ export class Tape {
     this.#fit();
   }
 
-  /** Draw what `history` holds, with `nowMs` (the server's clock) at the right edge. */
-  draw(history, nowMs, openGap) {
+  /** Draw what `history` holds, with `nowMs` (the server's clock) at the right edge, which is red only while it runs. */
+  draw(history, nowMs, openGap, isLive) {
     if (!this.width) return;
     const { context, width, height } = this;
     this.#chooseColours();
@@ -34,7 +34,7 @@ export class Tape {
     this.#drawSound(history, nowMs);
     const gaps = openGap ? [...history.gaps, openGap] : history.gaps;
     for (const gap of gaps) this.#drawGap(gap, nowMs);
-    context.fillStyle = this.colours.live;
+    context.fillStyle = isLive ? this.colours.live : this.colours.line;
     context.fillRect(width - 2, 0, 2, height);
   }
 
@@ -78,15 +78,17 @@ export class Tape {
   #drawSound(history, nowMs) {
     const columnMs = SPAN_MS / this.width;
     const newest = Math.floor(nowMs / columnMs);
+    const edge = Math.round(this.#x(newest * columnMs, nowMs));
     const middle = this.height / 2;
     const reach = middle - 4;
     this.context.fillStyle = this.colours.wave;
-    for (let column = newest - Math.ceil(this.width); column <= newest; column += 1) {
-      const extent = history.extent(column * columnMs, (column + 1) * columnMs);
+    for (let back = 0; back <= this.width; back += 1) {
+      const fromMs = (newest - back) * columnMs;
+      const extent = history.extent(fromMs, fromMs + columnMs);
       if (!extent) continue;
       const top = middle - shown(extent[1]) * reach;
       const bottom = middle - shown(extent[0]) * reach;
-      this.context.fillRect(this.#x(column * columnMs, nowMs), top, 1.1, Math.max(1, bottom - top));
+      this.context.fillRect(edge - back, top, 1, Math.max(1, bottom - top));
     }
   }
 
