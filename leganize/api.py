@@ -10,6 +10,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
 from devices.api import DeviceViewSet, LobbyViewSet, RoomDevicesViewSet
+from pages import errors
 from recordings.api import RecordingViewSet
 from rooms.api import RoomViewSet
 
@@ -38,10 +39,15 @@ def not_found(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"detail": _("There is nothing here. The API is described at /api/docs/.")}, status=404)
 
 
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 500: in JSON below `/api/`, with our page elsewhere."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": _("Something broke here. It has been written to the server's log.")}, status=500)
+    return errors.server_error(request)
+
+
 urlpatterns = [
     path("v1/", include(router.urls)),
-    path("v1", not_found),
-    re_path("^v1/.*$", not_found),
     re_path("^schema/?$", SpectacularAPIView.as_view(permission_classes=[IsAuthenticated]), name="schema"),
     re_path(
         "^docs/?$",

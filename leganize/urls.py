@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.contrib.auth import views as auth
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from accounts import sign_in
 from leganize import api, health
@@ -23,9 +23,10 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include(api)),
     path("api/", include("gateway.urls")),
+    re_path("^api(?:/.*)?$", api.not_found),
     path("", include("pages.urls")),
 ]
 
 handler403 = "pages.errors.not_allowed"
 handler404 = "pages.errors.not_found"
-handler500 = "pages.errors.server_error"
+handler500 = "leganize.api.server_error"

@@ -37,10 +37,22 @@ class TestDoor:
     def test_answers_are_json_whatever_a_browser_asks_for(self, api):
         assert api.get("/api/v1/rooms/", HTTP_ACCEPT="text/html")["Content-Type"] == "application/json"
 
-    @pytest.mark.parametrize("path", ["/api/v1/nothing/", "/api/v1/", "/api/v1", "/api/v1/rooms/x/y/z"])
+    @pytest.mark.parametrize(
+        "path", ["/api/v1/nothing/", "/api/v1/", "/api/v1", "/api/v1/rooms/x/y/z", "/api/esp32/nothing", "/api"]
+    )
     def test_what_is_not_there_is_404_in_json(self, api, path):
         answer = api.get(path)
         assert (answer.status_code, "detail" in answer.json()) == (404, True)
+
+    def test_what_breaks_is_told_in_json_without_a_reason(self, api, monkeypatch):
+        def broken(user):
+            raise RuntimeError("the database said something private")
+
+        monkeypatch.setattr("devices.api.describe_lobby", broken)
+        api.raise_request_exception = False
+        answer = api.get("/api/v1/lobby/")
+        assert (answer.status_code, answer["Content-Type"]) == (500, "application/json")
+        assert "private" not in answer.content.decode()
 
 
 class TestBadInput:
