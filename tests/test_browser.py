@@ -1,0 +1,244 @@
+"""The pages in a real Chromium, against a real server with its simulated microphone: seen, heard, lost and found again."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.installation import Installation, InstallationFactory
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--autoplay-policy=user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--host-resolver-rules=MAP leganize.test 127.0.0.1",  # a name of the network, for which browsers trust no plain http
+]
+PATIENCE_MS = 20_000  # two cores may be shared with other tests
+DEVICE = "esp32-demo-01"
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+LOUDEST = """() => {
+    const samples = new Float32Array(leganize.analyser.fftSize);
+    leganize.analyser.getFloatTimeDomainData(samples);
+    return samples.reduce((loudest, sample) => Math.max(loudest, Math.abs(sample)), 0);
+}"""
+IS_HEARD = f"() => leganize.analyser && ({LOUDEST})() > 0.01"
+IS_SILENT_FOR_A_SECOND = f"""async () => {{
+    for (let turn = 0; turn < 20; turn += 1) {{
+        if (({LOUDEST})() > 0.001) return false;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }}
+    return true;
+}}"""
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass
+class Visit:
+    """One page of one browser, and what its console complained of."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        # a header that is right on https and for localhost; on a LAN name Chromium says that it takes no notice of it
+        is_remark = "Cross-Origin-Opener-Policy header has been ignored" in message.text
+        if message.type in ("error", "warning") and not is_remark:
+            self.complaints.append(f"{message.location.get('url')}: {message.text}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, or whatever it is called here."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    assert found, f"none of {', '.join(CHROMIUM_NAMES)} is installed"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[..., Visit]]:
+    """Call it for a page in a fresh session, `visit(viewport=PHONE)`."""
+    contexts = []
+
+    def open_page(viewport: dict[str, int] = DESKTOP) -> Visit:
+        contexts.append(chromium.new_context(viewport=viewport))
+        contexts[-1].set_default_timeout(PATIENCE_MS)
+        visit = Visit(contexts[-1].new_page())
+        visit.listen()
+        return visit
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def server(leganize_server: InstallationFactory) -> Installation:
+    return leganize_server(DEMO="true", ALLOWED_HOSTS="leganize.test")
+
+
+def enter(page: Page, server: Installation, host: str) -> None:
+    """Use the sign-in link of the start, by the name of the server that the browser is to know."""
+    path = server.sign_in_url.partition("/accounts/")[2]
+    page.goto(f"http://{host}:{server.port}/accounts/{path}")
+    expect(page).to_have_url(re.compile("/connect$"))
+
+
+def make_room(page: Page, name: str) -> str:
+    """Create a room on /connect and return its UUID."""
+    page.get_by_label("Name", exact=True).first.fill(name)
+    page.get_by_role("button", name="Create").click()
+    expect(page).to_have_url(re.compile(r"\?room=[0-9a-f-]{36}$"))
+    return page.url.rpartition("=")[2]
+
+
+def connect_and_start(page: Page) -> None:
+    """Press the buttons of the device's place in the lobby."""
+    place = page.locator(f".slot[data-device={DEVICE}]")
+    place.get_by_role("button", name="Connect").click()
+    place.get_by_role("button", name="Start").click()
+    expect(place.get_by_text("Capturing")).to_be_visible()
+
+
+def meter_of(page: Page):
+    return page.get_by_role("meter", name=DEVICE)
+
+
+def expect_moving(page: Page) -> None:
+    expect(meter_of(page).locator("rect.is-lit").first).to_be_attached()
+    expect(meter_of(page)).not_to_have_attribute("aria-valuenow", "-60")
+
+
+def expect_dead(page: Page) -> None:
+    expect(meter_of(page).locator("rect.is-lit")).to_have_count(0)
+    expect(meter_of(page)).to_have_attribute("aria-valuenow", "-60")
+
+
+@pytest.mark.parametrize(
+    ("host", "mode"), [("127.0.0.1", "worklet"), ("leganize.test", "scheduled")], ids=["localhost", "plain http on a LAN"]
+)
+def test_from_the_sign_in_link_to_sound_and_stop(server: Installation, visit: Callable, host: str, mode: str):
+    seen = visit()
+    page = seen.page
+    enter(page, server, host)
+    make_room(page, "Weekly planning")
+    connect_and_start(page)
+    expect_moving(page)
+    assert page.evaluate("leganize.analyser") is None, "sound by itself"
+
+    page.locator("[data-part=listen]").click()
+    page.wait_for_function(IS_HEARD)
+    assert page.evaluate("leganize.stats.mode") == mode
+    expect(page.get_by_text("Over plain http this browser plays in a simpler way.")).to_be_visible(
+        visible=mode == "scheduled"
+    )
+
+    volume = page.get_by_role("slider", name=DEVICE)
+    volume.fill("0")
+    page.wait_for_function(IS_SILENT_FOR_A_SECOND)
+    volume.fill("80")
+    page.wait_for_function(IS_HEARD)
+    page.get_by_role("button", name="Mute").click()
+    page.wait_for_function(IS_SILENT_FOR_A_SECOND)
+    expect_moving(page)
+    page.get_by_role("button", name="Mute").click()
+    page.wait_for_function(IS_HEARD)
+
+    page.locator(".lane").get_by_role("button", name="Stop").click()
+    expect(page.locator(".lane").get_by_text("Connected")).to_be_visible()
+    expect_dead(page)
+    assert seen.complaints == []
+
+
+def test_a_room_is_heard_its_loss_is_told_and_it_comes_back_by_itself(server: Installation, visit: Callable):
+    seen = visit()
+    page = seen.page
+    enter(page, server, "127.0.0.1")
+    room = make_room(page, "Studio B")
+    connect_and_start(page)
+    page.goto(f"{server.url}/rooms/{room}/")
+    expect(page.get_by_text("Your browser holds sound back until you ask.")).to_be_visible()
+    page.keyboard.press("l")
+    expect(page.get_by_role("button", name="Listening")).to_be_visible()
+    page.wait_for_function(IS_HEARD)
+    assert seen.complaints == []
+
+    server.kill()
+    expect(page.get_by_role("alert")).to_contain_text("Connection lost. Trying again in")
+    expect_dead(page)
+    stop = page.locator(".lane").get_by_role("button", name="Needs the connection")
+    expect(stop).to_be_disabled()
+    server.start()
+    expect(page.get_by_role("alert")).to_contain_text(re.compile(r"Connected again\. You missed \d+ s live\. They are in"))
+    expect(page.locator(".lane").get_by_role("button", name="Stop")).to_be_enabled()
+    expect_moving(page)
+    page.wait_for_function(IS_HEARD)
+
+
+def test_stop_all_asks_first_and_stops(server: Installation, visit: Callable):
+    seen = visit(PHONE)
+    page = seen.page
+    enter(page, server, "127.0.0.1")
+    room = make_room(page, "Studio B")
+    connect_and_start(page)
+    page.goto(f"{server.url}/rooms/{room}/")
+    page.get_by_role("button", name="Stop all").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Stop all capture in Studio B?")
+    expect(dialog.get_by_role("button", name="Keep capturing")).to_be_focused()
+    dialog.get_by_role("button", name="Stop all").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".lane").get_by_text("Connected")).to_be_visible()
+    expect(page.get_by_text("Nothing is running", exact=True)).to_be_visible()
+    expect_dead(page)
+    assert seen.complaints == []
+
+
+def test_one_person_speaks_into_the_room_and_another_hears_it(server: Installation, visit: Callable):
+    speaker, hearer = visit(), visit()
+    enter(speaker.page, server, "127.0.0.1")
+    room = make_room(speaker.page, "Studio B")
+    cookies = speaker.page.context.cookies()
+    hearer.page.context.add_cookies(cookies)
+    for each in (speaker, hearer):
+        each.page.goto(f"{server.url}/rooms/{room}/")
+    hearer.page.get_by_role("button", name="Listen", exact=True).click()
+    speaker.page.get_by_role("button", name="Talk", exact=True).click()
+    expect(speaker.page.get_by_role("button", name="Talking")).to_be_visible()
+    expect(hearer.page.get_by_text("Someone speaks into the room.")).to_be_visible()
+    hearer.page.wait_for_function(IS_HEARD)
+    speaker.page.get_by_role("button", name="Talking").click()
+    expect(hearer.page.get_by_text("Someone speaks into the room.")).to_be_hidden()
+    assert speaker.complaints == hearer.complaints == []
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_page_complains_in_the_console(server: Installation, visit: Callable, viewport: dict[str, int]):
+    seen = visit(viewport)
+    page = seen.page
+    page.goto(f"{server.url}/accounts/login/")
+    enter(page, server, "127.0.0.1")
+    room = make_room(page, "Studio B")
+    connect_and_start(page)
+    for path in ("/connect", "/rooms/", f"/rooms/{room}/", f"/rooms/{room}/settings/", "/devices/", "/recordings/"):
+        page.goto(server.url + path, wait_until="networkidle")
+        widest = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert widest <= 0, f"{path} is {widest} px wider than its window"
+    assert seen.complaints == []
