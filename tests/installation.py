@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,6 +70,7 @@ class Installation:
         self.process: subprocess.Popen | None = None
         self._asgi_server = asgi_server
         self._settings = settings or {}
+        self._is_migrated = False
 
     def __enter__(self) -> Self:
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -80,8 +82,8 @@ class Installation:
             self.terminate()
 
     def start(self) -> None:
-        """Migrate, start, and wait until the server says that it is ready."""
-        self.manage("migrate", "--verbosity", "0")
+        """Start, and wait until the server says that it is ready."""
+        self._migrate_once()
         command = [sys.executable, "manage.py", "serve"]
         if self._asgi_server == "runserver":
             command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
@@ -111,6 +113,13 @@ class Installation:
         )  # fmt: skip
         assert done.returncode == 0, f"manage.py {arguments[0]} failed:\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def open_command(self, *arguments: str) -> subprocess.Popen:
+        """Start a command of `manage.py` on this installation that one talks to by its standard streams."""
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.Popen(
+            command, cwd=BASE_DIR, env=self._environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def person(self, name: str, *, role: str = "", organization: str = "") -> Person:
         """Make a person, in an organization of their own or, with `role`, in that one alone."""
@@ -145,6 +154,20 @@ class Installation:
         links = re.findall(r"https?://\S+/accounts/enter/[^\s\x1b]+", since_start)
         assert links, f"no sign-in link was printed:\n{since_start[-LOG_TAIL_BYTES:]}"
         return links[-1]
+
+    def _migrate_once(self) -> None:
+        if self._is_migrated:
+            return
+        self._is_migrated = True
+        database = self.data_dir / "leganize.sqlite3"
+        empty = Path(os.environ["LEGANIZE_DATA"]) / "migrated.sqlite3"  # of this test process: made once, then copied
+        is_new_sqlite = not self._settings.get("DATABASE_URL") and not database.exists()
+        if is_new_sqlite and empty.exists():
+            shutil.copy(empty, database)
+            return
+        self.manage("migrate", "--verbosity", "0")
+        if is_new_sqlite:
+            shutil.copy(database, empty)
 
     def _environment(self) -> dict[str, str]:
         plain = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

@@ -106,15 +106,16 @@ def a_sketch(server: Installation, **lines: Any) -> Sketch:
 
 
 @pytest.fixture(params=["serve", "runserver", "serve on PostgreSQL and Redis"])
-def server(request, leganize_server) -> Installation:
+def server(request) -> Installation:
     """The same promises on uvicorn, on Daphne, and on what bigger installations stand on."""
     if request.param == "serve on PostgreSQL and Redis":
         stores = {
             "DATABASE_URL": request.getfixturevalue("postgres_url"),
             "REDIS_URL": request.getfixturevalue("redis_url"),
         }
-        return leganize_server(**stores, OPEN_LOBBY="true", REHOME="always")
-    return leganize_server(asgi_server=request.param)
+        # asked for last, so that it ends before what it stands on
+        return request.getfixturevalue("leganize_server")(**stores, OPEN_LOBBY="true", REHOME="always")
+    return request.getfixturevalue("leganize_server")(asgi_server=request.param)
 
 
 async def test_a_sketch_goes_through_the_whole_flow_and_is_heard_bit_by_bit(server):
