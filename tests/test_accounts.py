@@ -227,3 +227,12 @@ class TestPasswords:
         assert changed.status_code == 302
         cast.alice.refresh_from_db()
         assert cast.alice.check_password("a longer new sentence")
+
+    def test_who_came_by_link_sets_a_first_password(self, db):
+        demo = ensure_demo_user()
+        client = Client()
+        client.get(make_sign_in_link(demo))
+        form = {"new_password1": "a longer new sentence", "new_password2": "a longer new sentence"}
+        assert client.post("/accounts/password/", form).status_code == 302
+        demo.refresh_from_db()
+        assert demo.check_password("a longer new sentence")
