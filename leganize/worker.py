@@ -72,7 +72,7 @@ class HeldWorker:
     async def _start(self) -> None:
         sockets.wake.call = self.wake
         recorder.start()
-        bus: Bus = RedisBus(settings.REDIS_URL, self.id.hex) if settings.REDIS_URL else LocalBus()
+        bus: Bus = RedisBus(settings.REDIS_URL, self.id) if settings.REDIS_URL else LocalBus()
         await relay.start(bus, self._take_worker_event)
         while True:
             try:

@@ -17,6 +17,7 @@ MEDIA_PREFIX = "leganize.media."
 WATCH_CHANNEL = "leganize.watch"
 MAX_QUEUED_BYTES = 4 * 1024 * 1024  # 2 s of 60 microphones: Redis that is slower than that gets the newest
 WATCH_FRESH_S = 3.5  # three announcements, one a second, may be lost
+WORKER_BYTES = 16  # every chunk is preceded by the UUID of the worker that published it
 BATCH = 64  # publishes in one round trip
 
 OnMedia = Callable[[UUID, bytes], None]
@@ -77,7 +78,7 @@ class LocalBus:
 class RedisBus:
     """One connection to publish, one to receive; both come back by themselves, and queues stay bounded meanwhile."""
 
-    def __init__(self, url: str, worker: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, url: str, worker: UUID, clock: Callable[[], float] = time.monotonic) -> None:
         self.dropped = 0
         self._worker = worker
         self._clock = clock
@@ -103,7 +104,7 @@ class RedisBus:
 
     def publish(self, room_id: UUID, data: bytes) -> None:
         if self._fresh(room_id):
-            self._queue(MEDIA_PREFIX + room_id.hex, data)
+            self._queue(MEDIA_PREFIX + room_id.hex, self._worker.bytes + data)
 
     def watch(self, room_id: UUID, names: Iterable[str]) -> None:
         is_new = room_id not in self._watched
@@ -122,7 +123,7 @@ class RedisBus:
 
     def announce(self) -> None:
         rooms = {room_id.hex: names for room_id, names in self._watched.items()}
-        self._queue(WATCH_CHANNEL, json.dumps({"worker": self._worker, "rooms": rooms}).encode())
+        self._queue(WATCH_CHANNEL, json.dumps({"worker": self._worker.hex, "rooms": rooms}).encode())
 
     def _fresh(self, room_id: UUID) -> list[list[str]]:
         now = self._clock()
@@ -180,10 +181,11 @@ class RedisBus:
 
     def _take(self, channel: str, data: bytes) -> None:
         if channel.startswith(MEDIA_PREFIX):
-            self._on_media(UUID(hex=channel.removeprefix(MEDIA_PREFIX)), data)
+            if data[:WORKER_BYTES] != self._worker.bytes:  # Redis echoes what a worker publishes where it also watches
+                self._on_media(UUID(hex=channel.removeprefix(MEDIA_PREFIX)), data[WORKER_BYTES:])
             return
         said = json.loads(data)
-        if said["worker"] == self._worker:
+        if said["worker"] == self._worker.hex:
             return
         until = self._clock() + WATCH_FRESH_S
         for workers in self._elsewhere.values():
