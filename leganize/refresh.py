@@ -12,13 +12,14 @@ InThread = Callable[..., Awaitable[Any]]
 
 async def devices(in_thread: InThread) -> None:
     """Let every device socket act on its binding, its token's standing and its wanted state."""
-    held = list(sockets.devices.values())
-    if not held:
+    asked = {socket: socket.held() for socket in sockets.devices.values()}
+    if not asked:
         return
-    answers = await in_thread(reread, [socket.held() for socket in held])
-    for socket in held:
-        if socket.report.id in sockets.devices:
-            socket.refreshed(answers.get(socket.report.id, Refreshed()))
+    answers = await in_thread(reread, list(asked.values()))
+    for socket, held in asked.items():
+        # one that was let in while the database was read is not who was asked about: the next beat asks anew
+        if socket.report.id in sockets.devices and socket.held() == held:
+            socket.refreshed(answers.get(held.connection_id, Refreshed()))
 
 
 async def pages(in_thread: InThread) -> None:
