@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.studio import name_a_device, open_a_studio  # noqa: F401 - fixtures for whoever needs a running server
+
 if TYPE_CHECKING:
     from accounts.models import Organization, User
 
