@@ -39,7 +39,8 @@ def serve(host: str, port: int) -> None:
     listening = _listen(host, port)
     server = Server(_config(host, port))
     server.announcement = _announcement(port)
-    with _demo_fleet(port) if settings.DEMO else contextlib.nullcontext():
+    fleet = _demo_fleet(port) if settings.DEMO else contextlib.nullcontext()
+    with fleet, contextlib.suppress(KeyboardInterrupt):  # uvicorn ends in order, and then passes Ctrl-C on
         server.run(sockets=[listening])
 
 
