@@ -121,14 +121,16 @@ def _sentence(entry: dict[str, Any]) -> tuple[str, str]:
 
 
 def _warnings(entry: dict[str, Any]) -> Iterator[Concern]:
-    if entry["hint"]:
+    hint = entry["hint"]
+    if hint and (hint["rate"], hint["channels"]) != (entry["rate"], entry["channels"]):
         yield _rate_warning(entry)
     if entry["conflict"]:
         here, there = (_short(address) for address in entry["conflict"]["addresses"])
         both = _("%(here)s and %(there)s both say %(name)s") % {"here": here, "there": there, "name": entry["deviceId"]}
         yield Concern("conflict", "conflict", _("Two devices, one name"), both)
-    if entry["problem"]:
-        yield Concern("problem", "hint", entry["problem"])
+    if entry["problem"] == "buffer":
+        remedy = _("its buffer is too large: set BUFFER_SIZE to 1024 in the sketch")
+        yield Concern("problem", "hint", _("Sends no sound"), remedy)
 
 
 def _rate_warning(entry: dict[str, Any]) -> Concern:

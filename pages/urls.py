@@ -5,6 +5,7 @@ from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 
 from pages.views import devices, recordings, rooms, surroundings
+from recordings.playback import recording_wav
 
 urlpatterns = [
     path("", surroundings.home, name="home"),
@@ -22,6 +23,7 @@ urlpatterns = [
     path("devices/<uuid:pk>/replace/", devices.replace, name="device_replace"),
     path("devices/<uuid:pk>/release/", devices.give_up, name="device_release"),
     path("recordings/", recordings.recordings, name="recordings"),
+    path("recordings/<uuid:recording_id>/audio.wav", recording_wav, name="recording_wav"),
     path("theme/", surroundings.set_theme, name="set_theme"),
     # conditional: a new version speaks at once, the same one is not sent twice
     path("jsi18n/", conditional_page(JavaScriptCatalog.as_view(packages=["pages"])), name="jsi18n"),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.models import Organization
 from accounts.tenancy import may_operate
 from devices import pairing
 from devices.board import board_for
@@ -43,7 +44,7 @@ def devices(request: HttpRequest) -> HttpResponse:
         "rooms": Room.objects.visible_to(request.user)
         .filter(devices__released_at=None, devices__isnull=False)
         .distinct(),
-        "may_operate": any(entry["mayControl"] for entry in board["devices"]) or not rows,
+        "may_operate": Organization.objects.operable_by(request.user).exists(),
     }
     return render(request, "pages/devices.html", context)
 
@@ -153,6 +154,8 @@ def _organization_of(request: HttpRequest) -> str:
 
 def _sentence(rows: list[Row], organization: str) -> str:
     """Say "8 devices in Studio Ari. 4 capturing, 3 need a look."; `js/devices.js` says the same afterwards."""
+    if not rows:
+        return ""
     count = len(rows)
     capturing = sum(row.entry["state"] in ("capturing", "stopping") for row in rows)
     looks = sum(row.needs_a_look for row in rows)
@@ -160,10 +163,11 @@ def _sentence(rows: list[Row], organization: str) -> str:
         first = ngettext("%(count)s device in %(organization)s.", "%(count)s devices in %(organization)s.", count)
     else:
         first = ngettext("%(count)s device.", "%(count)s devices.", count)
-    parts = []
-    if capturing:
-        parts.append(ngettext("%(count)s capturing", "%(count)s capturing", capturing) % {"count": capturing})
-    if looks:
-        parts.append(ngettext("%(count)s needs a look", "%(count)s need a look", looks) % {"count": looks})
     said = first % {"count": count, "organization": organization}
-    return f"{said} {', '.join(parts)}." if parts else said
+    running = ngettext("%(count)s capturing", "%(count)s capturing", capturing) % {"count": capturing}
+    asking = ngettext("%(count)s needs a look", "%(count)s need a look", looks) % {"count": looks}
+    if capturing and looks:
+        said += " " + _("%(capturing)s, %(looks)s.") % {"capturing": running, "looks": asking}
+    elif capturing or looks:
+        said += " " + _("%(part)s.") % {"part": running if capturing else asking}
+    return said

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from pages.times import viewers_zone
 from recordings.models import Recording
+from recordings.space import days_left
 from rooms.models import Room
 
 PER_PAGE = 100
@@ -47,6 +48,7 @@ def recordings(request: HttpRequest) -> HttpResponse:
         "days": _by_day(page.object_list, request),
         "page": page,
         "everything": everything,
+        "days_left": days_left(),
         "rooms": rooms,
         "asked": asked,
         "is_filtered": any(asked.values()),

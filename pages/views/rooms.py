@@ -55,9 +55,11 @@ def rooms(request: HttpRequest) -> HttpResponse:
     form = RoomForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         return redirect("room", _make_room(request, form).pk)
-    seen = Room.objects.visible_to(request.user).annotate(
-        device_count=Count("devices", filter=Q(devices__released_at=None), distinct=True)
-    )
+    seen = (
+        Room.objects.visible_to(request.user)
+        .annotate(device_count=Count("devices", filter=Q(devices__released_at=None), distinct=True))
+        .order_by("-started_at")
+    )  # a query that counts forgets the model's order
     capturing = _capturing_by_room()
     active = list(seen.filter(status=Room.Status.ACTIVE))
     for each in active:
