@@ -8,11 +8,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.decisions import JsonBody
 from accounts.models import User
 from accounts.tenancy import may_operate
 from devices.models import Connection
@@ -29,7 +30,7 @@ _LONGEST_DETAIL = 500
 class V1View(APIView):
     """Signed-in users and API keys; forms and JSON, as the first pages sent either."""
 
-    parser_classes = [MultiPartParser, FormParser, JSONParser]
+    parser_classes = [MultiPartParser, FormParser, JsonBody]
 
 
 @extend_schema(exclude=True)

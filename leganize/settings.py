@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 import sys
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -196,6 +197,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns where there is none yet
 WHITENOISE_USE_FINDERS = True
+# whitenoise hands its small files over synchronously; the warning would stand right below a newcomer's link
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # What browsers are told
