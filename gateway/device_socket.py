@@ -7,15 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import DatabaseError
 
-from devices.binding import Held, Hello, Refreshed
+from devices.binding import Held, Refreshed
 from devices.presence import Report, presence
 from gateway import handshakes, sockets
 from gateway.actions import Actions, Close, Mint, Probe, Publish, Send, TellRoom
-from gateway.v1_device import State, V1DeviceSession
-from leganize.wire.identity import new_epoch
+from gateway.device_session import DeviceSession
 from recordings.recorder import recorder
 from rooms.relay import relay
 from rooms.transport import Transport
@@ -31,11 +29,8 @@ MAX_UNSENT_BYTES = 64 * 1024  # a sketch that takes nothing of what it is told i
 class DeviceSocket:
     """One accepted device connection."""
 
-    def __init__(self, hello: Hello, address: str | None, worker_id: UUID, transport: Transport) -> None:
-        epoch = new_epoch()
-        self.report = Report(epoch, worker_id, hello.reported_id, address, datetime.now(UTC))
-        self.session = V1DeviceSession(hello, self.report, settings.WS_HOST)
-        self.transport = transport
+    def __init__(self, session: DeviceSession, report: Report, transport: Transport) -> None:
+        self.session, self.report, self.transport = session, report, transport
         self._reported: tuple[Any, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
         self._own_close: int | None = None
@@ -43,14 +38,14 @@ class DeviceSocket:
     async def run(self, receive: Receive) -> None:
         """Serve the device until its socket ends, whoever ends it."""
         self._perform(self.session.opened())
-        if self.session.state is State.LEAVING:
+        if self.session.is_leaving:
             await _until_gone(receive)
             return
         sockets.devices[self.report.id] = self
         code = 1006
         try:
             self._tell_presence()
-            if self.session.state is State.LOOKING:
+            if self.session.awaits_lookup:
                 self._spawn(self._look_up())
             code = await self._read(receive)
         finally:
@@ -153,7 +148,7 @@ class DeviceSocket:
             self._reported = state
             presence.report(self.report)
             sockets.wake.call()
-        elif self.report.last_chunk_at and self.session.state is State.CONNECTED:
+        elif self.report.last_chunk_at and not self.session.is_leaving:
             presence.report(self.report)
 
     def _ended(self, code: int) -> None:

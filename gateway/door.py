@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,14 +19,16 @@ from django.utils.translation import get_language_from_request
 from accounts.principal import Principal, Scope
 from accounts.sessions import session_key
 from devices.binding import Hello
+from devices.presence import Report
 from gateway import handshakes
 from gateway.device_socket import DeviceSocket
 from gateway.live_page import LivePageSession
 from gateway.page_socket import PageSocket
 from gateway.v1_decisions import HAND_OVER, decide
+from gateway.v1_device import V1DeviceSession
 from gateway.v1_page import V1PageSession
 from leganize.wire import v1
-from leganize.wire.identity import is_device_id
+from leganize.wire.identity import is_device_id, new_epoch
 from rooms.outbox import Outbox
 from rooms.transport import AsgiTransport, Transport
 
@@ -44,9 +47,7 @@ async def rooms_door(scope: dict[str, Any], receive: Receive, send: Send) -> Non
     query = _query(scope)
     transport = await _accept(scope, receive, send)
     if query.get("type") == "esp32":
-        hello = Hello(query.get("deviceId", ""), query.get("roomId", ""), _token(query.get("accessToken", "")))
-        address = _address(scope)
-        await DeviceSocket(hello, address, scope["leganize.worker"], transport).run(receive)
+        await _device_socket(scope, query, transport).run(receive)
         return
     if not query.get("roomId") or not query.get("accessToken"):
         await _first_frame(receive)
@@ -85,6 +86,12 @@ async def _accept(scope: dict[str, Any], receive: Receive, send: Send) -> Transp
     await send({"type": "websocket.accept", "subprotocol": protocols[0]})
     make = scope.get("leganize.transport")
     return make() if make else AsgiTransport(send)
+
+
+def _device_socket(scope: dict[str, Any], query: dict[str, str], transport: Transport) -> DeviceSocket:
+    hello = Hello(query.get("deviceId", ""), query.get("roomId", ""), _token(query.get("accessToken", "")))
+    report = Report(new_epoch(), scope["leganize.worker"], hello.reported_id, _address(scope), datetime.now(UTC))
+    return DeviceSocket(V1DeviceSession(hello, report, settings.WS_HOST), report, transport)
 
 
 async def _hand_over(principal: Principal, room_id: UUID, target: str, transport: Transport, receive: Receive) -> None:

@@ -70,6 +70,16 @@ class V1DeviceSession:
         self._noticed_s = float("-inf")
 
     @property
+    def awaits_lookup(self) -> bool:
+        """Tell whether its token is to be looked up."""
+        return self.state is State.LOOKING
+
+    @property
+    def is_leaving(self) -> bool:
+        """Tell whether it was told to go."""
+        return self.state is State.LEAVING
+
+    @property
     def may_rehome(self) -> bool:
         """Tell whether this socket came with its ID alone and still waits."""
         return self.state is State.PENDING and not self.hello.token

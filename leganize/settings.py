@@ -113,9 +113,11 @@ WORKER_LEASE_SECONDS = env_int("WORKER_LEASE_SECONDS", 15, low=2, high=30)
 HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", 1.0)
 GRANT_HOURS = env_int("GRANT_HOURS", 12, low=1, high=24 * 365)
 MAX_MESSAGE_BYTES = 256 * 1024  # one JPEG of a camera with room to spare; more is closed with 1009
+DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = MAX_MESSAGE_BYTES
 FSYNC = env_choice("FSYNC", "interval", ("interval", "always", "never"))
 
 INSTALLED_APPS = [
+    "leganize",  # its commands come before Daphne's
     "daphne",  # must precede staticfiles: it replaces `runserver`
     "django.contrib.admin",
     "django.contrib.auth",
@@ -129,7 +131,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "leganize",
     "accounts",
     "rooms",
     "devices",

@@ -108,8 +108,8 @@ class DaphneTransport(AsgiTransport):
     """Daphne frames messages itself and never says that it is full: what Twisted holds back is counted here."""
 
     def __init__(self, send: Send, protocol: Any) -> None:
-        super().__init__(send)
-        self._protocol = protocol
+        super().__init__(self._with_reason)
+        self._send_by_asgi, self._protocol = send, protocol
 
     def buffered(self) -> int:
         transport = self._protocol.transport
@@ -138,6 +138,12 @@ class DaphneTransport(AsgiTransport):
             return False
         finally:
             self._protocol.onPong = before
+
+    async def _with_reason(self, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.close":  # Daphne would leave the reason out, and pages show it
+            self._protocol.sendClose(message["code"], message["reason"] or None)
+        else:
+            await self._send_by_asgi(message)
 
 
 def transport_of(send: Send) -> Transport:
