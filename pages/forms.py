@@ -20,6 +20,7 @@ class RoomForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=MAX_NAME_CHARACTERS,
+        error_messages={"required": _("Give the room a name.")},
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("Weekly planning")}),
     )
     records = forms.TypedChoiceField(

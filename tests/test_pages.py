@@ -309,6 +309,21 @@ def test_recordings_are_told_by_the_viewers_day(cast, studio_device):
     assert "No recordings yet" in text_of(signed_in(cast.charlie).get(reverse("recordings")))
 
 
+def test_a_stranger_cannot_download_what_vera_can(cast, studio_device):
+    kept = Recording.objects.create(
+        organization=cast.organization, room=studio_device.room, device=studio_device, sample_rate_hz=16000, channels=1
+    )
+    url = reverse("recording_wav", args=[kept.pk])
+    assert url in text_of(signed_in(cast.vera).get(reverse("recordings")))
+    assert signed_in(cast.charlie).get(url).status_code == 404
+    assert Client().get(url).status_code == 302
+
+
+def test_thai_says_also_what_django_leaves_in_english(cast):
+    page = text_of(signed_in(cast.alice, "th").get(reverse("password_change")))
+    assert "Your password" not in page and "รหัสผ่านต้องมีอย่างน้อย 8 อักขระ" in page
+
+
 def test_the_language_and_the_appearance_are_kept_without_javascript(cast):
     alice = signed_in(cast.alice)
     alice.post(reverse("set_language"), {"language": "th", "next": "/rooms/"})
