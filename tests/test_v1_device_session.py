@@ -136,7 +136,7 @@ def test_a_room_that_only_listens_records_nothing():
         '{"type":7}',
         audio(OTHER_ROOM),
         audio(payload=b"\0"),
-        '{"type":"esp32-audio-chunk","roomId":"%s","audio":"=="}' % ROOM,
+        json.dumps({"type": "esp32-audio-chunk", "roomId": str(ROOM), "audio": "=="}),
     ],
 )
 def test_what_cannot_be_read_is_answered_with_an_error(text):
