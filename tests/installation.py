@@ -100,8 +100,9 @@ class Installation:
         """End the server as a power failure does."""
         self._end(signal.SIGKILL)
 
-    def restart(self) -> None:
-        """End the server politely and start it again: same data, same port."""
+    def restart(self, **settings: str) -> None:
+        """End the server politely and start it again: same data, same port, and from now on these settings too."""
+        self._settings = self._settings | settings
         self.terminate()
         self.start()
 

@@ -56,8 +56,8 @@ class WebSocketsClient:
         timing: Timing,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.handshakes_s: list[float] = []
-        """How long each finished handshake took, from the TCP connection to its last header."""
+        self.started_at = clock()
+        """When the newest TCP connection was asked for."""
         self._on_event = on_event
         self._timing = timing
         self._clock = clock
@@ -126,7 +126,7 @@ class WebSocketsClient:
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        self._started_at = self._clock()
+        self.started_at = self._clock()
         try:
             async with asyncio.timeout(self._timing.handshake_s):
                 _transport, self._tcp = await loop.create_connection(Tcp, self._host, self._port, ssl=self._tls)
@@ -156,7 +156,7 @@ class WebSocketsClient:
     async def _take_header_line(self) -> None:
         end = self._tcp.received.find(b"\n")
         if end < 0:
-            if self._clock() - self._started_at > self._timing.handshake_s:
+            if self._clock() - self.started_at > self._timing.handshake_s:
                 await self._forget_socket()
             return
         line = bytes(self._tcp.received[:end]).decode("latin-1").strip()
@@ -184,7 +184,6 @@ class WebSocketsClient:
             return
         self._protocol = answer.get("sec-websocket-protocol", self._protocol)
         self._status = _Status.CONNECTED
-        self.handshakes_s.append(self._clock() - self._started_at)
         await self._on_event(Event.CONNECTED, self._path.encode())
 
     async def _take_frame(self) -> None:

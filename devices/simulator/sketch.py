@@ -73,6 +73,8 @@ class Sketch:
         self.samples_lost = 0
         self.disconnects = 0
         self.boots = 0
+        self.entries_s: list[float] = []
+        """How long each way into a room took, from the TCP connection to `connected`."""
         self._microphone = microphone
         self._keeps_sent = keeps_sent
         self._clock = clock
@@ -138,11 +140,6 @@ class Sketch:
             return "pending"
         return "capturing" if self.is_recording else "connected"
 
-    @property
-    def handshakes_s(self) -> list[float]:
-        """How long each handshake of this boot took."""
-        return self._client.handshakes_s
-
     def _power_on(self) -> None:
         self.room_id = ""
         self.access_token = ""
@@ -195,6 +192,7 @@ class Sketch:
                 await self._take_room(message)
             case "connected":
                 self.in_room = True
+                self.entries_s.append(self._clock() - self._client.started_at)
                 if self.firmware.starts_by_itself:
                     self._start()
             case "start-recording":

@@ -1,0 +1,1 @@
+"""What was promised in numbers, measured."""
