@@ -81,9 +81,12 @@ def write_rows(rows: list[Connection]) -> None:
             except IntegrityError as error:
                 logger.warning("connection %s has lost what it belonged to: %s", row.pk, error)
     now = timezone.now()
-    for row in rows:
-        if row.device_id and row.state != Connection.State.PENDING:
-            Device.objects.filter(pk=row.device_id).update(last_heard_at=row.closed_at or now, last_address=row.address)
+    heard = {
+        row.device_id: Device(pk=row.device_id, last_heard_at=row.closed_at or now, last_address=row.address)
+        for row in rows
+        if row.device_id and row.state != Connection.State.PENDING
+    }
+    Device.objects.bulk_update(heard.values(), ["last_heard_at", "last_address"])  # one query, however many are here
 
 
 def lobby(user: Any) -> models.QuerySet[Connection]:
