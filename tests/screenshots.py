@@ -14,6 +14,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 SETTLE_MS = 1500  # the socket's first board, and a meter's first second
+LIVE_PAGES = ("connect", "room")
+LISTEN_MS = 20_000  # so that the tape shows some speech
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -91,7 +93,7 @@ async def _take_all(page: Page, base_url: str, look: Look, outdir: Path) -> None
         if look.pages and name not in look.pages:
             continue
         await page.goto(urljoin(base_url, path), wait_until="load")
-        await page.wait_for_timeout(SETTLE_MS)
+        await page.wait_for_timeout(LISTEN_MS if name in LIVE_PAGES and look.viewport == DESK else SETTLE_MS)
         await page.screenshot(path=outdir / f"{name}-{look.name}.png", full_page=look.viewport == DESK)
         wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if wide > 0:
