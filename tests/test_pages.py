@@ -3,6 +3,7 @@
 import re
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -13,6 +14,7 @@ from devices.models import Connection, Device, Worker
 from recordings.models import Recording
 from rooms.models import Room
 
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 PAGES = ["connect", "rooms", "devices", "recordings", "password_change"]
 OPERATORS_ONLY = "Starting and stopping is for operators."
 
@@ -72,6 +74,12 @@ def test_every_page_forbids_foreign_and_inline_code(name, cast, studio_device):
         r"\s(style|on[a-z]+)=", re.sub(r"<script[^>]*>.*?</script>", "", text_of(response), flags=re.S)
     )
     assert text_of(response).count("<h1") == 1
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: str(path.relative_to(TEMPLATES)))
+def test_no_template_carries_styles_or_handlers(path):
+    source = re.sub(r"{#.*?#}|{%.*?%}", "", path.read_text("utf-8"))
+    assert not re.search(r"<style|<script>|\s(style|on[a-z]+)=", source)
 
 
 def test_home_leads_to_rooms_once_one_of_them_has_a_device(cast, studio_room):
