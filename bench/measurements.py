@@ -106,7 +106,7 @@ async def stall(studio: Studio, *, microphones: int, viewers: int, seconds: floa
         while not capturing.done():
             await asyncio.sleep(0.5)
             most_kb = max(most_kb, _resident_kb(studio))
-            if closed_s is None and "too slow: closed" in studio.server.log:
+            if closed_s is None and "page of alice left" in studio.server.log:
                 closed_s = time.monotonic() - stalled_at_s
         await capturing
         late = np.concatenate([np.frombuffer(page.lateness_us, np.int64) for page in others]) / 1000

@@ -58,7 +58,7 @@ async def _latency(folder: Path, seconds: float) -> Row:
     return (
         "40 microphones, 80 viewers: from a chunk's arrival to its departure p99 under 20 ms, and nothing lost",
         f"p50 {late.p50_ms:.1f} ms, p99 {late.p99_ms:.1f} ms, worst {late.worst_ms:.0f} ms;"
-        f" of {late.deliveries:,} deliveries {late.lost} lost; the server took {late.server_cpu_percent:.0f} % of a core",
+        f" of {late.deliveries:,} deliveries {late.lost} lost; server: {late.server_cpu_percent:.0f} % of a core",
         late.p99_ms < 20 and late.lost == 0,
     )
 

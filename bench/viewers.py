@@ -9,7 +9,7 @@ from array import array
 from collections import Counter
 from typing import Any
 
-from devices.simulator.arduino_websockets import BINARY, CLOSE, TEXT
+from devices.simulator.arduino_websockets import BINARY, CLOSE, PING, PONG, TEXT
 from leganize.wire.chunk import HEADER_BYTES
 
 ACK_EVERY_S = 0.25  # as our page does
@@ -89,6 +89,9 @@ class CheapPage(asyncio.Protocol):
             self._received_bytes += length
         elif opcode == TEXT:
             self.has_board.set()
+        elif opcode == PING:
+            pong = bytes(self._buffer[start : start + length])
+            self._transport.write(struct.pack("!BB", 0x80 | PONG, 0x80 | length) + bytes(4) + pong)
         elif opcode == CLOSE:
             self.close_code = int.from_bytes(self._buffer[start : start + 2])
             self.closed_at_s = time.monotonic()
