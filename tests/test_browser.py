@@ -1,14 +1,15 @@
-"""The pages in a real Chromium, against a real server with its simulated microphone: seen, heard, lost and found again."""
+"""The pages in a real Chromium, against a real server and its simulated microphone: heard, lost, found again."""
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.installation import Installation, InstallationFactory
+from tests.installation import Installation, InstallationFactory, Person
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGUMENTS = [
@@ -21,7 +22,7 @@ CHROMIUM_ARGUMENTS = [
     "--autoplay-policy=user-gesture-required",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
-    "--host-resolver-rules=MAP leganize.test 127.0.0.1",  # a name of the network, for which browsers trust no plain http
+    "--host-resolver-rules=MAP leganize.test 127.0.0.1",  # a LAN name, for which browsers trust no plain http
 ]
 PATIENCE_MS = 20_000  # two cores may be shared with other tests
 DEVICE = "esp32-demo-01"
@@ -117,6 +118,17 @@ def connect_and_start(page: Page) -> None:
     expect(place.get_by_text("Capturing")).to_be_visible()
 
 
+def wait_for_the_device(server: Installation, person: Person) -> str:
+    """Return the connection of the simulated microphone once it waits in the lobby."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while time.monotonic() < deadline:
+        waiting = server.call("GET", "/api/v1/lobby/", as_=person)[1]["results"]
+        if waiting:
+            return waiting[0]["connection"]
+        time.sleep(0.2)
+    raise AssertionError(f"no device came into the lobby:\n{server.log}")
+
+
 def meter_of(page: Page):
     return page.get_by_role("meter", name=DEVICE)
 
@@ -132,7 +144,7 @@ def expect_dead(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "mode"), [("127.0.0.1", "worklet"), ("leganize.test", "scheduled")], ids=["localhost", "plain http on a LAN"]
+    ("host", "mode"), [("127.0.0.1", "worklet"), ("leganize.test", "scheduled")], ids=["localhost", "plain-http-name"]
 )
 def test_from_the_sign_in_link_to_sound_and_stop(server: Installation, visit: Callable, host: str, mode: str):
     seen = visit()
@@ -186,7 +198,10 @@ def test_a_room_is_heard_its_loss_is_told_and_it_comes_back_by_itself(server: In
     stop = page.locator(".lane").get_by_role("button", name="Needs the connection")
     expect(stop).to_be_disabled()
     server.start()
-    expect(page.get_by_role("alert")).to_contain_text(re.compile(r"Connected again\. You missed \d+ s live\. They are in"))
+    # the server itself was gone: it must not claim to have recorded what nobody heard
+    expect(page.get_by_role("alert")).to_contain_text(
+        re.compile(r"Connected again\. You missed \d+ s live\. What is missing there is marked\.")
+    )
     expect(page.locator(".lane").get_by_role("button", name="Stop")).to_be_enabled()
     expect_moving(page)
     page.wait_for_function(IS_HEARD)
@@ -241,4 +256,49 @@ def test_no_page_complains_in_the_console(server: Installation, visit: Callable,
         page.goto(server.url + path, wait_until="networkidle")
         widest = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert widest <= 0, f"{path} is {widest} px wider than its window"
+    assert seen.complaints == []
+
+
+def test_a_page_that_lost_only_its_own_way_is_told_that_the_recording_has_it(server: Installation, visit: Callable):
+    seen = visit()
+    page = seen.page
+    enter(page, server, "127.0.0.1")
+    room = make_room(page, "Studio B")
+    connect_and_start(page)
+    page.wait_for_timeout(1500)  # so that it ran before the page came, and all the while that the page is away
+    page.goto(f"{server.url}/rooms/{room}/")
+    expect_moving(page)
+    page.evaluate("import('/static/js/live/socket.js').then(({ live }) => live.socket.close(4000))")
+    page.context.set_offline(True)
+    expect(page.get_by_role("alert")).to_contain_text("Connection lost.")
+    expect_dead(page)
+    page.wait_for_timeout(2000)
+    page.context.set_offline(False)
+    expect(page.get_by_role("alert")).to_contain_text(
+        re.compile(r"You missed \d+ s live\. They are in the recording\.")
+    )
+    expect_moving(page)
+
+
+def test_a_viewer_listens_and_finds_no_button_that_decides(server: Installation, visit: Callable):
+    alice = server.person("alice")
+    vera = server.person("vera", role="viewer", organization=alice.organization)
+    room = server.call("POST", "/api/v1/rooms/", {"name": "Studio B"}, as_=alice)[1]["id"]
+    waiting = wait_for_the_device(server, alice)
+    device = server.call("POST", f"/api/v1/rooms/{room}/devices", {"connection": waiting}, as_=alice)[1]["id"]
+    server.call("POST", f"/api/v1/devices/{device}/capture", {"on": True}, as_=alice)
+    seen = visit()
+    page = seen.page
+    page.goto(f"{server.url}/accounts/login/?next=/rooms/{room}/")
+    page.get_by_label("Username").fill(vera.name)
+    page.get_by_label("Password").fill(vera.password)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("You can listen here. Starting and stopping is for operators.")).to_be_visible()
+    page.get_by_role("button", name="Listen", exact=True).click()
+    page.wait_for_function(IS_HEARD)
+    for name in ("Stop", "Stop all", "Talk", "End room", "Start"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
+    server.call("POST", f"/api/v1/rooms/{room}/end", {}, as_=alice)
+    expect(page.get_by_role("alert")).to_contain_text("has ended.")
+    expect_dead(page)
     assert seen.complaints == []

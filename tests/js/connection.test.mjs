@@ -147,8 +147,9 @@ test("nothing is sent into a dead socket", () => {
   assert.equal(live.send({ type: "start-stream" }), false);
 });
 
-test("a socket that is silent while a device captures is taken as dead", () => {
+test("a socket that falls silent while a device captures is taken as dead", () => {
   newest().say(LIVE_BOARD);
+  newest().sound();
   nowMs += 9000;
   live.checkPulse();
   assert.equal(live.isOnline, true);

@@ -37,6 +37,22 @@ test("arrival that jitters by 300 ms leaves no hole", () => {
   assert.deepEqual(history.gaps, []);
 });
 
+test("a device that sends half as fast as it says has no hole either, only a hint", () => {
+  const history = new History();
+  for (let index = 0; index < 100; index += 1) hear(history, index, index * 2 * CHUNK_MS);
+  assert.deepEqual(history.gaps, []);
+  for (let atMs = 0; atMs < 12_000; atMs += 50) {
+    assert.notEqual(history.extent(START_MS + atMs, START_MS + atMs + 50), null, `hole at ${atMs} ms`);
+  }
+});
+
+test("an hour of a crystal that is 0.1 % slow ends now and has no hole", () => {
+  const history = new History();
+  for (let index = 0; index < 56_250; index += 1) hear(history, index, index * CHUNK_MS * 1.001);
+  assert.deepEqual(history.gaps, []);
+  assert.ok(Math.abs(history.endMs - START_MS - 56_250 * CHUNK_MS * 1.001) < 10);
+});
+
 test("a device that was away for 6 s leaves a gap of 6 s with its cause", () => {
   const history = new History();
   tell(history, 10);

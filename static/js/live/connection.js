@@ -74,8 +74,8 @@ export class LiveSocket extends EventTarget {
 
   /** Find out whether a quiet socket is a dead one; the page calls it every few seconds. */
   checkPulse(nowMs = performance.now()) {
-    const isSoundDue = this.lastBoard?.room && this.lastBoard.devices.some((device) => device.state === "capturing");
-    if (this.isOnline && isSoundDue && nowMs - this.heardAtMs > SILENT_MS) {
+    const isCapturing = this.lastBoard?.room && this.lastBoard.devices.some((device) => device.state === "capturing");
+    if (this.isOnline && isCapturing && this.receivedBytes > 0 && nowMs - this.heardAtMs > SILENT_MS) {
       this.#leave();
       this.#lost(CLOSE_TOO_SLOW);
     }

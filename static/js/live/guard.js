@@ -10,6 +10,7 @@ export function guardDecisions(live) {
 }
 
 function rest() {
+  document.body.dataset.offline = ""; // what was reported last is shown paler: nobody knows whether it still is so
   for (const button of document.querySelectorAll("[data-needs-connection]:not([data-resting])")) {
     const label = labelOf(button);
     button.dataset.resting = label.textContent;
@@ -20,6 +21,7 @@ function rest() {
 }
 
 function wake() {
+  delete document.body.dataset.offline;
   for (const button of document.querySelectorAll("[data-resting]")) {
     labelOf(button).textContent = button.dataset.resting;
     button.disabled = button.dataset.wasDisabled === "yes";

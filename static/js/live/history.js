@@ -1,12 +1,14 @@
 /** What one lane heard in the last two minutes, in bins on the server's clock, and where something is missing. */
 
+import { Flag } from "./chunk.js";
+
 export const SPAN_MS = 120_000;
 export const BIN_MS = 50;
 const BINS = SPAN_MS / BIN_MS;
-const JOIN_MS = 400; // arrival jitters by less, and a device that was really away is away for longer
-const BACKLOG_MS = 2000;
 const ALIEN_CLOCK_MS = 5000; // a device whose own clock is this wrong is put where its sound arrived
 const LATE_MS = 1000; // a device sends about 16 chunks a second: after one without any, something is missing
+const PULL = 0.25; // how much of an error each chunk takes back: smooth over jitter, and no crystal runs away
+const SHORTEST = 0.25; // of its length is what a chunk of a burst keeps at least
 
 export class History {
   #lows = new Float32Array(BINS);
@@ -18,20 +20,20 @@ export class History {
   endMs = null;
   #lastSeq = null;
   #bootId = null;
+  /** Where the last chunk said that it ends, before it was fitted to its neighbours. */
+  #saidEndMs = null;
 
   /** Put one chunk's samples where they belong; `cause` names a gap that comes before it. */
   hear(chunk, planes, nowMs, cause) {
-    const lengthMs = (planes[0].length / chunk.sampleRateHz) * 1000;
-    const fromMs = this.#place(chunk, lengthMs, nowMs, cause);
-    const perBin = (chunk.sampleRateHz * BIN_MS) / 1000;
-    for (let at = 0; at < planes[0].length; ) {
-      const momentMs = fromMs + (at / chunk.sampleRateHz) * 1000;
-      const bin = Math.floor(momentMs / BIN_MS);
-      const until = Math.min(planes[0].length, at + Math.max(1, Math.ceil(perBin * (1 - (momentMs / BIN_MS - bin)))));
+    const fromMs = this.#place(chunk, planes[0].length, nowMs, cause);
+    const samples = planes[0].length;
+    const perMs = samples / (this.endMs - fromMs);
+    for (let at = 0; at < samples; ) {
+      const bin = Math.floor((fromMs + at / perMs) / BIN_MS);
+      const until = Math.min(samples, Math.max(at + 1, Math.ceil(((bin + 1) * BIN_MS - fromMs) * perMs)));
       this.#stretch(bin, planes, at, until);
       at = until;
     }
-    this.endMs = fromMs + lengthMs;
   }
 
   /** Nothing is expected any more: what follows the last sound is not missing. */
@@ -58,20 +60,36 @@ export class History {
     return extent;
   }
 
-  /** Where a chunk begins: right after the last one, unless there is a hole between them. */
-  #place(chunk, lengthMs, nowMs, cause) {
+  /** Fit a chunk to the end of the last one, unless there is a hole between them; returns where it begins. */
+  #place(chunk, samples, nowMs, cause) {
+    const lengthMs = (samples / chunk.sampleRateHz) * 1000;
     const capturedMs = Number(chunk.capturedAtUs / 1000n);
     const saidMs = Math.abs(capturedMs - nowMs) < ALIEN_CLOCK_MS ? capturedMs : nowMs - lengthMs;
-    const isNewBoot = this.#bootId !== null && this.#bootId !== chunk.bootId;
-    const lost = this.#lastSeq === null || isNewBoot ? 0 : (chunk.seq - this.#lastSeq - 1) >>> 0;
-    this.#lastSeq = chunk.seq;
-    this.#bootId = chunk.bootId;
-    if (this.endMs === null || saidMs < this.endMs - BACKLOG_MS) return saidMs;
-    const lostMs = lost < 2 ** 31 ? lost * lengthMs : 0;
-    if (saidMs - this.endMs < JOIN_MS && lostMs < JOIN_MS) return this.endMs + lostMs;
-    const fromMs = Math.max(saidMs, Math.min(this.endMs + lostMs, nowMs));
-    this.#remember({ fromMs: this.endMs, toMs: fromMs, cause });
+    const lostMs = this.#lostChunks(chunk) * lengthMs;
+    const isHole = saidMs - this.#saidEndMs >= LATE_MS || lostMs > 0 || Boolean(chunk.flags & Flag.AFTER_GAP);
+    this.#saidEndMs = saidMs + lengthMs;
+    if (this.endMs === null || saidMs < this.endMs - ALIEN_CLOCK_MS) return this.#begin(saidMs, lengthMs);
+    if (isHole) {
+      const fromMs = Math.max(saidMs, this.endMs);
+      this.#remember({ fromMs: this.endMs, toMs: fromMs, cause });
+      return this.#begin(fromMs, lengthMs);
+    }
+    const fittedMs = lengthMs + (saidMs - this.endMs) * PULL;
+    return this.#begin(this.endMs, Math.max(lengthMs * SHORTEST, fittedMs));
+  }
+
+  #begin(fromMs, lengthMs) {
+    this.endMs = fromMs + lengthMs;
     return fromMs;
+  }
+
+  /** How many chunks the count of this boot left out. */
+  #lostChunks({ seq, bootId }) {
+    const isSameBoot = this.#bootId === bootId && this.#lastSeq !== null;
+    const lost = isSameBoot ? (seq - this.#lastSeq - 1) >>> 0 : 0;
+    this.#lastSeq = seq;
+    this.#bootId = bootId;
+    return lost < 2 ** 31 ? lost : 0; // more is one that came twice
   }
 
   #remember(gap) {

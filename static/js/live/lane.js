@@ -71,14 +71,14 @@ export class Lane {
     const nowMs = serverClock.now();
     const planes = decodePcm(chunk.payload, chunk.channels);
     if (!planes[0].length) return;
-    const gapsBefore = this.history.gaps.length;
+    const lastGap = this.history.gaps.at(-1);
     const loudness = measure(planes);
     this.history.hear(chunk, planes, nowMs, this.#gapCause);
     this.#gapCause = "missing";
     this.level.hear(loudness, chunk.arrivedAtMs);
     if (!loudness.flat) this.#flatSinceMs = null;
     else this.#flatSinceMs ??= nowMs;
-    this.sound.play(this.stream, planes, chunk, this.history.gaps.length !== gapsBefore);
+    this.sound.play(this.stream, planes, chunk, this.history.gaps.at(-1) !== lastGap);
   }
 
   /** The page's socket is gone: the meter falls dead, and what is not heard now is the page's fault. */

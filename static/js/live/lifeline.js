@@ -1,7 +1,7 @@
 /** Says in the banner line how the page's connection is: lost, back, slow, over; below that, what else must be known. */
 
 import { announce, hideBanner, showBanner } from "../toasts.js";
-import { inWords } from "./clock.js";
+import { inWords, serverClock } from "./clock.js";
 import { fill, gettext } from "./translation.js";
 
 const SAID_FOR_MS = 8000;
@@ -10,12 +10,21 @@ const WORTH_SAYING_SECONDS = 1;
 export class Lifeline {
   #note = null;
   #isBusy = false;
+  #missedSeconds = null;
+  /** What captured when the connection was lost, and when that was. */
+  #lostStreams = new Set();
+  #lostAtMs = 0;
+  #awaitsProof = false;
   #timer = null;
 
   constructor(live) {
     this.live = live;
     live.addEventListener("offline", ({ detail }) => this.#sayLost(detail));
-    live.addEventListener("online", ({ detail }) => this.#sayBack(detail));
+    live.addEventListener("online", ({ detail }) => {
+      this.#missedSeconds = detail;
+    });
+    live.addEventListener("board", ({ detail }) => this.#sayBack(detail));
+    live.addEventListener("chunk", ({ detail }) => this.#prove(detail));
     live.addEventListener("ended", ({ detail }) => this.#sayEnded(detail));
     live.addEventListener("skipped", () => {
       this.say({ title: gettext("Your connection is slow."), text: gettext("Skipping to now.") });
@@ -38,7 +47,8 @@ export class Lifeline {
   }
 
   #sayLost(seconds) {
-    const isFirst = this.live.attempt === 1 && !this.isLost;
+    if (!this.isLost) this.#remember(this.live.lastBoard);
+    const isFirst = !this.isLost;
     this.isLost = true;
     const title = gettext("Connection lost.");
     const again = fill(gettext("Trying again in %(length)s."), { length: inWords(seconds) });
@@ -46,18 +56,35 @@ export class Lifeline {
     if (isFirst) announce(title);
   }
 
-  #sayBack(missedSeconds) {
+  #sayBack(board) {
     if (!this.isLost) return;
     this.isLost = false;
-    this.say({ kind: "note", title: gettext("Connected again."), text: this.#missed(missedSeconds) });
+    this.#tellMissed("");
+    // whether the server heard it meanwhile is known when the first sound comes, not from what a board remembers
+    if (board.room?.records && this.#lostStreams.size) this.#awaitsProof = true;
   }
 
-  #missed(seconds) {
-    const board = this.live.lastBoard;
-    const wasLive = board?.room && board.devices.some((device) => device.state === "capturing");
-    if (!wasLive || seconds < WORTH_SAYING_SECONDS) return "";
-    const missed = fill(gettext("You missed %(length)s live."), { length: inWords(seconds) });
-    return board.room.records ? `${missed} ${gettext("They are in the recording.")}` : missed;
+  #tellMissed(proof) {
+    const isWorthIt = this.#lostStreams.size && this.#missedSeconds >= WORTH_SAYING_SECONDS;
+    const missed = fill(gettext("You missed %(length)s live."), { length: inWords(this.#missedSeconds) });
+    const text = isWorthIt ? `${missed} ${proof}`.trim() : "";
+    this.say({ kind: "note", title: gettext("Connected again."), text });
+  }
+
+  #prove({ stream }) {
+    if (!this.#awaitsProof || !this.#lostStreams.has(stream)) return;
+    this.#awaitsProof = false;
+    const device = this.live.lastBoard.devices.find((each) => each.stream === stream);
+    const lostAtMs = serverClock.now() - (performance.now() - this.#lostAtMs);
+    const isKept = device?.since && Date.parse(device.since) < lostAtMs;
+    this.#tellMissed(isKept ? gettext("They are in the recording.") : gettext("What is missing there is marked."));
+  }
+
+  #remember(board) {
+    const live = board?.room ? board.devices.filter(({ state }) => state === "capturing") : [];
+    this.#lostStreams = new Set(live.map(({ stream }) => stream));
+    this.#lostAtMs = performance.now();
+    this.#awaitsProof = false;
   }
 
   #sayEnded(board) {

@@ -38,7 +38,7 @@ export class Listening {
     if (this.#hasAsked) this.lifeline.setNote(null);
     note.textContent = noteOf(sound.mode);
     note.hidden = !note.textContent;
-    if (sound.mode === "none") button.disabled = true;
+    button.disabled = sound.mode === "none";
   }
 }
 

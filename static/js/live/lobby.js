@@ -7,6 +7,8 @@ import { draw } from "./icon.js";
 import { nextAction, stateInWords, waitingFor } from "./states.js";
 import { fill, gettext, ngettext } from "./translation.js";
 
+const RETURN_MS = 7000; // a sketch tries again every 5 s, and a place that is left and taken again moves the others
+
 /** Events: connected (a device went into the room). */
 export class Lobby extends EventTarget {
   /** One place each: {element, pending, deviceUuid}; the key is the connection that took it. */
@@ -31,9 +33,9 @@ export class Lobby extends EventTarget {
       this.#take(pending);
     }
     for (const [connection, slot] of this.#slots) {
-      if (waiting.has(connection)) continue;
+      if (!slot.pending || waiting.has(connection)) continue;
       slot.pending = null;
-      if (!this.#deviceOf(slot)) this.#leave(connection, slot);
+      slot.keptUntilMs = performance.now() + RETURN_MS;
     }
     this.count.textContent = board.pending.length;
     this.#tick();
@@ -62,7 +64,7 @@ export class Lobby extends EventTarget {
     const element = document.getElementById("slot-template").content.firstElementChild.cloneNode(true);
     const parts = {};
     for (const part of element.querySelectorAll("[data-part]")) parts[part.dataset.part] = part;
-    const slot = { element, parts, deviceId, deviceUuid: null, isAsking: false };
+    const slot = { element, parts, deviceId, deviceUuid: null, isAsking: false, keptUntilMs: 0 };
     parts.id.textContent = deviceId;
     element.dataset.device = deviceId;
     parts.action.addEventListener("click", () => this.#press(slot));
@@ -81,9 +83,12 @@ export class Lobby extends EventTarget {
   }
 
   #tick() {
-    for (const slot of this.#slots.values()) {
+    for (const [connection, slot] of this.#slots) {
+      const device = this.#deviceOf(slot);
       if (slot.pending) this.#showPending(slot, slot.pending);
-      else this.#showDevice(slot, this.#deviceOf(slot));
+      else if (device) this.#showDevice(slot, device);
+      else if (performance.now() < slot.keptUntilMs) this.#showBetween(slot);
+      else this.#leave(connection, slot);
     }
   }
 
@@ -99,13 +104,23 @@ export class Lobby extends EventTarget {
   }
 
   #showDevice(slot, device) {
-    if (!device) return;
     const { shape, title, detail } = stateInWords(device, serverClock.now());
     this.#showState(slot.parts, device.state, shape, title, detail);
     slot.parts.twins.hidden = true;
     slot.action = nextAction(device);
     this.#showButton(slot, slot.action?.words, false);
     slot.parts.action.classList.toggle("primary", Boolean(slot.action?.on));
+  }
+
+  /** Neither waiting nor in the room: it goes from the one to the other, or it dropped and tries again. */
+  #showBetween(slot) {
+    const isOnItsWay = slot.isAsking || slot.deviceUuid;
+    const [state, title] = isOnItsWay
+      ? ["connecting", gettext("Connecting")]
+      : ["reconnecting", gettext("Reconnecting")];
+    const detail = isOnItsWay ? "" : gettext("it comes back by itself");
+    this.#showState(slot.parts, state, "connecting", title, detail);
+    this.#showButton(slot, "", false);
   }
 
   #showState(parts, state, shape, title, detail) {

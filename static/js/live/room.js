@@ -145,6 +145,7 @@ bridge.follow(live);
 bridge.addEventListener("speaking", ({ detail }) => {
   part("speaking").hidden = !detail;
 });
+part("bar-mute").disabled = false;
 part("bar-mute").addEventListener("click", () => {
   if (sound.isListening) sound.muteAll(!sound.isMuted);
   else listening.toggle();

@@ -14,6 +14,7 @@ export class Steps extends EventTarget {
     for (const part of root.querySelectorAll(".steps [data-part]")) this.parts[part.dataset.part] = part;
     this.steps = Object.fromEntries([...root.querySelectorAll("[data-step]")].map((step) => [step.dataset.step, step]));
     this.renameForm = document.querySelector('[data-part="rename-form"]');
+    this.parts.copy.disabled = false;
     this.parts.copy.addEventListener("click", () => this.#copy());
     if (root.hasAttribute("data-may-operate")) this.#wire();
   }

@@ -33,7 +33,8 @@ export class Tape {
     this.#drawRest();
     this.#drawSound(history, nowMs);
     const gaps = openGap ? [...history.gaps, openGap] : history.gaps;
-    for (const gap of gaps) this.#drawGap(gap, nowMs);
+    this.freeBelow = width;
+    for (const gap of [...gaps].reverse()) this.#drawGap(gap, nowMs);
     context.fillStyle = isLive ? this.colours.live : this.colours.line;
     context.fillRect(width - 2, 0, 2, height);
   }
@@ -136,6 +137,8 @@ export class Tape {
     context.font = this.font;
     const width = context.measureText(words).width + 12;
     const left = Math.max(2, Math.min(this.width - width - 6, middle - width / 2));
+    if (left + width > this.freeBelow) return; // the newer gap beside it has its label here
+    this.freeBelow = left - 2;
     context.fillStyle = this.colours.back;
     context.strokeStyle = this.colours.line;
     context.beginPath();
