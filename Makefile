@@ -26,7 +26,7 @@ bench:  ## the same measurements in about a minute, printed
 messages:  ## gather what is to be translated, and compile what is
 	scripts/messages
 
-screenshots:  ## take the README's and the docs' pictures anew
-	scripts/screenshots
+screenshots:  ## take every page's picture into var/screenshots, and the README's anew
+	$(PYTHON_HERE) scripts/screenshots.py
 
 .PHONY: help run test lint types proof bench messages screenshots
