@@ -190,6 +190,15 @@ def test_a_room_is_heard_its_loss_is_told_and_it_comes_back_by_itself(server: In
     page.keyboard.press("l")
     expect(page.get_by_role("button", name="Listening")).to_be_visible()
     page.wait_for_function(IS_HEARD)
+    page.keyboard.press("m")
+    page.wait_for_function(IS_SILENT_FOR_A_SECOND)
+    page.keyboard.press("m")
+    page.keyboard.press("1")
+    expect(page.locator(".lane.is-alone")).to_have_count(1)
+    page.wait_for_function(IS_HEARD)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys on this page")).to_be_visible()
+    page.keyboard.press("Escape")
     assert seen.complaints == []
 
     server.kill()
@@ -214,6 +223,9 @@ def test_stop_all_asks_first_and_stops(server: Installation, visit: Callable):
     room = make_room(page, "Studio B")
     connect_and_start(page)
     page.goto(f"{server.url}/rooms/{room}/")
+    expect(page.get_by_role("slider", name=DEVICE)).to_be_hidden()
+    page.get_by_role("button", name=DEVICE).click()
+    expect(page.get_by_role("slider", name=DEVICE)).to_be_visible()
     page.get_by_role("button", name="Stop all").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Stop all capture in Studio B?")
@@ -299,6 +311,6 @@ def test_a_viewer_listens_and_finds_no_button_that_decides(server: Installation,
     for name in ("Stop", "Stop all", "Talk", "End room", "Start"):
         expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
     server.call("POST", f"/api/v1/rooms/{room}/end", {}, as_=alice)
-    expect(page.get_by_role("alert")).to_contain_text("has ended.")
+    expect(page.get_by_role("alert")).to_contain_text("This room has ended. What was recorded stays.")
     expect_dead(page)
     assert seen.complaints == []

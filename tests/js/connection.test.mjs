@@ -26,8 +26,9 @@ class LocalSocket {
   }
 
   sound(samples = 1024) {
-    const header = { codec: 1, channels: 1, flags: 1, stream: 7, sampleRateHz: 16000, seq: 0, bootId: 1n, capturedAtUs: 1n };
-    this.onmessage({ data: serializeChunk({ ...header, payload: new Uint8Array(samples * 2) }) });
+    const header = { codec: 1, channels: 1, flags: 1, stream: 7, sampleRateHz: 16000 };
+    const count = { seq: 0, bootId: 1n, capturedAtUs: 1n };
+    this.onmessage({ data: serializeChunk({ ...header, ...count, payload: new Uint8Array(samples * 2) }) });
   }
 }
 

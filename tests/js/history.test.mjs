@@ -11,9 +11,10 @@ const CHUNK_MS = 64;
 const START_MS = 1_763_640_000_000;
 
 /** Tell `history` chunk number `seq`, captured `atMs` after the start. */
-function hear(history, seq, atMs, { bootId = 1n, level = 0.5, cause = "missing", nowMs = START_MS + atMs + CHUNK_MS } = {}) {
+function hear(history, seq, atMs, { bootId = 1n, level = 0.5, cause = "missing", nowMs } = {}) {
   const capturedAtUs = BigInt(Math.round((START_MS + atMs) * 1000));
-  history.hear({ seq, bootId, capturedAtUs, sampleRateHz: RATE_HZ }, [new Float32Array(SAMPLES).fill(level)], nowMs, cause);
+  const chunk = { seq, bootId, capturedAtUs, flags: 0, sampleRateHz: RATE_HZ };
+  history.hear(chunk, [new Float32Array(SAMPLES).fill(level)], nowMs ?? START_MS + atMs + CHUNK_MS, cause);
 }
 
 function tell(history, chunks, { fromSeq = 0, fromMs = 0, jitterMs = () => 0, ...rest } = {}) {

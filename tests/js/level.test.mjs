@@ -75,12 +75,13 @@ for (const rateHz of [44_100, 48_000]) {
     const blocks = [];
     const downsampler = new Downsampler(rateHz, (block) => blocks.push(...block));
     for (let quantum = 0; quantum < rateHz / 128; quantum += 1) {
-      downsampler.push(
-        Float32Array.from({ length: 128 }, (_, index) => Math.sin((2 * Math.PI * 440 * (quantum * 128 + index)) / rateHz)),
-      );
+      const voice = (_, index) => Math.sin((2 * Math.PI * 440 * (quantum * 128 + index)) / rateHz);
+      downsampler.push(Float32Array.from({ length: 128 }, voice));
     }
     let crossings = 0;
-    for (let index = 1; index < blocks.length; index += 1) if (blocks[index - 1] < 0 && blocks[index] >= 0) crossings += 1;
+    blocks.forEach((sample, index) => {
+      if (blocks[index - 1] < 0 && sample >= 0) crossings += 1;
+    });
     assert.ok(Math.abs(blocks.length - 16_000) <= 1024, `${blocks.length} samples in a second`);
     assert.ok(Math.abs(crossings / (blocks.length / 16_000) - 440) < 4);
   });

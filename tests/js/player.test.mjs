@@ -9,10 +9,11 @@ const OUTPUT_HZ = 48_000;
 const CHUNK_SAMPLES = 1024;
 
 function sine(hertz, rateHz, from, count) {
-  return Float32Array.from({ length: count }, (_, index) => 0.5 * Math.sin((2 * Math.PI * hertz * (from + index)) / rateHz));
+  const at = (_, index) => 0.5 * Math.sin((2 * Math.PI * hertz * (from + index)) / rateHz);
+  return Float32Array.from({ length: count }, at);
 }
 
-/** Chunks that arrive in time or `delayOf(index)` seconds later, never out of order; pulled in quanta of 128 as a browser does. */
+/** Chunks that arrive in time or `delayOf(index)` seconds later, in order; pulled in quanta of 128 as browsers do. */
 function playFor(buffer, seconds, rateHz, { delayOf = () => 0, isLost = () => false } = {}) {
   const out = [];
   const chunkSeconds = CHUNK_SAMPLES / rateHz;
@@ -43,7 +44,9 @@ function pitchOf(samples) {
 
 function loudestStep(samples) {
   let step = 0;
-  for (let index = 1; index < samples.length; index += 1) step = Math.max(step, Math.abs(samples[index] - samples[index - 1]));
+  for (let index = 1; index < samples.length; index += 1) {
+    step = Math.max(step, Math.abs(samples[index] - samples[index - 1]));
+  }
   return step;
 }
 

@@ -55,7 +55,9 @@ test("the button is the next step: start what rests, stop what runs, wish for wh
 });
 
 test("who may not control gets no button", () => {
-  for (const state of ["connected", "capturing", "away"]) assert.equal(nextAction({ ...device, state, mayControl: false }), null);
+  for (const state of ["connected", "capturing", "away"]) {
+    assert.equal(nextAction({ ...device, state, mayControl: false }), null);
+  }
 });
 
 test("a rate that looks wrong says what is heard and offers the remedy", () => {

@@ -54,6 +54,7 @@ function refuseNonsense({ codec, channels, sampleRateHz, payload }) {
     throw new RangeError(`PCM chunk has ${channels} channels at ${sampleRateHz} Hz`);
   }
   if (payload.byteLength % (2 * channels)) {
-    throw new RangeError(`PCM payload of ${payload.byteLength} bytes is no whole number of ${channels}-channel samples`);
+    const length = `${payload.byteLength} bytes`;
+    throw new RangeError(`PCM payload of ${length} is no whole number of ${channels}-channel samples`);
   }
 }

@@ -7,7 +7,7 @@ import { guardDecisions } from "./guard.js";
 import { Lifeline } from "./lifeline.js";
 import { Listening } from "./listening.js";
 import { Lobby } from "./lobby.js";
-import { attend, live } from "./socket.js";
+import { attend, leave, live } from "./socket.js";
 import { Sound } from "./sound.js";
 import { Steps } from "./steps.js";
 
@@ -48,10 +48,9 @@ function showSteps() {
 function enter(room) {
   lobby.choose(room);
   if (media?.room !== room.id) {
-    media?.close();
+    if (media) leave(media);
     bridge.lose();
     media = new LiveSocket({ room: room.id });
-    media.room = room.id;
     media.addEventListener("chunk", ({ detail }) => bridge.hear(detail));
     media.addEventListener("offline", () => bridge.lose());
     media.addEventListener("ended", () => bridge.lose());

@@ -27,6 +27,7 @@ export class LiveSocket extends EventTarget {
   /** `room`: a UUID, or null for the lobby; `address` and `WebSocketClass` are what a test puts in its own. */
   constructor({ room = null, address = null, WebSocketClass = globalThis.WebSocket } = {}) {
     super();
+    this.room = room;
     this.address = address ?? addressOf(room);
     this.WebSocketClass = WebSocketClass;
     this.state = "closed";

@@ -104,7 +104,8 @@ export class Lane {
     this.parts.mute.setAttribute("aria-pressed", isMuted);
     draw(this.parts.mute.querySelector("svg"), isMuted ? "muted" : "listen");
     this.element.classList.toggle("is-alone", isAlone);
-    this.element.classList.toggle("is-hushed", this.sound.isMuted || isMuted || (this.sound.alone !== null && !isAlone));
+    const isOther = this.sound.alone !== null && !isAlone;
+    this.element.classList.toggle("is-hushed", this.sound.isMuted || isMuted || isOther);
   }
 
   #wire() {

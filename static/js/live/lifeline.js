@@ -1,4 +1,4 @@
-/** Says in the banner line how the page's connection is: lost, back, slow, over; below that, what else must be known. */
+/** Says in the banner line how the page's connection is (lost, back, slow, over), and else what must be known. */
 
 import { announce, hideBanner, showBanner } from "../toasts.js";
 import { inWords, serverClock } from "./clock.js";
@@ -87,13 +87,13 @@ export class Lifeline {
     this.#awaitsProof = false;
   }
 
-  #sayEnded(board) {
-    const hasRoomEnded = board?.room && board.room.status !== "ACTIVE";
-    this.#hold({
-      title: hasRoomEnded ? gettext("This room has ended.") : gettext("This link has ended."),
-      text: hasRoomEnded ? gettext("What was recorded stays.") : gettext("Ask who invited you for a new one."),
-    });
-    announce(hasRoomEnded ? gettext("This room has ended.") : gettext("This link has ended."));
+  /** The socket gives one answer for all that is not allowed; whether the room is over the API says to who may know. */
+  async #sayEnded(board) {
+    const hasEnded = board?.room && (await isOver(board.room.id));
+    const title = hasEnded ? gettext("This room has ended.") : gettext("This link has ended.");
+    const text = hasEnded ? gettext("What was recorded stays.") : gettext("Ask who invited you for a new one.");
+    this.#hold({ title, text });
+    announce(title);
   }
 
   #hold(banner) {
@@ -107,4 +107,9 @@ export class Lifeline {
     if (this.#note) showBanner(this.#note);
     else hideBanner();
   }
+}
+
+async function isOver(roomId) {
+  const answer = await fetch(`/api/v1/rooms/${roomId}`, { headers: { Accept: "application/json" } });
+  return answer.ok && (await answer.json()).status !== "ACTIVE";
 }

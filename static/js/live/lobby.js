@@ -170,5 +170,6 @@ function whereFrom({ address, simulated }, device) {
 function twinsInWords(twins) {
   if (!twins) return "";
   const said = ngettext("%(count)s other device says this ID too.", "%(count)s other devices say this ID too.", twins);
-  return `${fill(said, { count: twins })} ${gettext("Connect the one you mean, and give the other its own ID in its sketch.")}`;
+  const advice = gettext("Connect the one you mean, and give the other its own ID in its sketch.");
+  return `${fill(said, { count: twins })} ${advice}`;
 }

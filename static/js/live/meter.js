@@ -1,4 +1,4 @@
-/** A row of segments from −60 to 0 dB with its held peak, the same in figures, and once a second for screen readers. */
+/** A row of segments from −60 to 0 dB with its held peak; in figures too, and once a second for screen readers. */
 
 import { SILENCE_DB } from "./pcm.js";
 import { fill, gettext } from "./translation.js";

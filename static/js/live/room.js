@@ -86,12 +86,15 @@ function announceChanges(devices) {
   }
 }
 
+/** Send a decision; says whether it was taken. */
 async function decide(button, path, body, method) {
   button.disabled = true;
   try {
     await send(path, body, method);
+    return true;
   } catch (error) {
     tellFailure(error);
+    return false;
   } finally {
     button.disabled = false;
     button.closest("dialog")?.close();
@@ -99,15 +102,16 @@ async function decide(button, path, body, method) {
 }
 
 function wireDecisions() {
+  if (!part("end-now")) return;
   const stop = part("stop-now");
   stop.addEventListener("click", () => decide(stop, `${apiPath}/stop`, {}));
   const end = part("end-now");
   end.addEventListener("click", async () => {
-    await decide(end, `${apiPath}/end`, {});
-    location.reload();
+    if (await decide(end, `${apiPath}/end`, {})) location.reload();
   });
-  part("records")?.addEventListener("change", (event) => {
-    decide(event.target, apiPath, { records: event.target.value === "yes" }, "PATCH");
+  part("records")?.addEventListener("change", async ({ target }) => {
+    const isDone = await decide(target, apiPath, { records: target.value === "yes" }, "PATCH");
+    if (!isDone) show(board);
   });
 }
 

@@ -8,15 +8,27 @@ const PULSE_EVERY_MS = 2000;
 
 export const live = new LiveSocket({ room: document.querySelector("[data-live-room]")?.dataset.liveRoom || null });
 
-/** Keep a socket's pulse, and let it come back at once when the network or the person does. */
+const attended = new Set();
+
+/** Open a socket, keep its pulse, and let it come back at once when the network or the person does. */
 export function attend(socket) {
+  attended.add(socket);
   socket.open();
-  setInterval(() => socket.checkPulse(), PULSE_EVERY_MS);
-  addEventListener("online", () => socket.hurry());
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) socket.hurry();
-  });
 }
+
+/** Close a socket for good. */
+export function leave(socket) {
+  attended.delete(socket);
+  socket.close();
+}
+
+function hurry() {
+  if (!document.hidden) attended.forEach((socket) => socket.hurry());
+}
+
+setInterval(() => attended.forEach((socket) => socket.checkPulse()), PULSE_EVERY_MS);
+addEventListener("online", hurry);
+document.addEventListener("visibilitychange", hurry);
 
 live.addEventListener("online", () => {
   stats.socket = "online";

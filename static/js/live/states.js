@@ -90,10 +90,11 @@ function rateInWords(rateHz) {
 
 function rateWarning({ rate, channels, hint }) {
   if (hint.channels !== channels && hint.rate === rate) {
-    const looks = hint.channels === 2 ? gettext("Looks like stereo") : gettext("Looks like mono");
-    const remedy = hint.channels === 2 ? gettext("Use stereo") : gettext("Use mono");
-    const detail = hint.channels === 2 ? gettext("set to mono, so it plays at half speed") : gettext("set to stereo, so it plays too fast");
-    return { kind: "hint", shape: "hint", title: looks, detail, remedy: { words: remedy, settings: { channels: hint.channels } } };
+    const [title, detail, words] =
+      hint.channels === 2
+        ? [gettext("Looks like stereo"), gettext("set to mono, so it plays at half speed"), gettext("Use stereo")]
+        : [gettext("Looks like mono"), gettext("set to stereo, so it plays too fast"), gettext("Use mono")];
+    return { kind: "hint", shape: "hint", title, detail, remedy: { words, settings: { channels: hint.channels } } };
   }
   return {
     kind: "hint",
@@ -110,7 +111,8 @@ function rateWarning({ rate, channels, hint }) {
 function speedInWords(times) {
   if (times === 2) return gettext("set to %(rate)s, so it plays twice too fast");
   if (times === 0.5) return gettext("set to %(rate)s, so it plays at half speed");
-  return times > 1 ? gettext("set to %(rate)s, so it plays too fast") : gettext("set to %(rate)s, so it plays too slowly");
+  if (times > 1) return gettext("set to %(rate)s, so it plays too fast");
+  return gettext("set to %(rate)s, so it plays too slowly");
 }
 
 function conflictWarning(device) {

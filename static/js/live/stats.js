@@ -1,4 +1,4 @@
-/** What this page counts about itself: for tests, and for a person who opens the console to see why there is no sound. */
+/** What this page counts about itself: for tests, and for who opens the console to see why there is no sound. */
 
 export const stats = {
   socket: "connecting",

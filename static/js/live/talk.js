@@ -1,4 +1,4 @@
-/** Speaking into the room: this person's microphone, while the button is pressed in, as 16 kHz samples over the socket. */
+/** Speaking into the room: this person's microphone, while the button is in, as 16 kHz samples over the socket. */
 
 import { encodePcm } from "./pcm.js";
 import { gettext } from "./translation.js";

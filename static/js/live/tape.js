@@ -23,7 +23,7 @@ export class Tape {
     this.#fit();
   }
 
-  /** Draw what `history` holds, with `nowMs` (the server's clock) at the right edge, which is red only while it runs. */
+  /** Draw what `history` holds, with `nowMs` (the server's clock) at the right edge: red only while it runs. */
   draw(history, nowMs, openGap, isLive) {
     if (!this.width) return;
     const { context, width, height } = this;
@@ -142,7 +142,7 @@ export class Tape {
     context.fillStyle = this.colours.back;
     context.strokeStyle = this.colours.line;
     context.beginPath();
-    context.roundRect(left, 6, width, LABEL_HEIGHT_PX, 3);
+    (context.roundRect ?? context.rect).call(context, left, 6, width, LABEL_HEIGHT_PX, 3); // older Safari: square
     context.fill();
     context.stroke();
     context.fillStyle = this.colours.ink;
