@@ -17,6 +17,7 @@ from rooms.transport import AsgiTransport, Transport
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 PEER_VANISHED_MS = 30_000  # bytes that nobody acknowledged for so long: the peer's Wi-Fi or power is gone
 CLOSE_WITHIN_S = 5.0
+INVALID_TEXT = 1007  # RFC 6455, section 7.4.1
 
 
 class SketchFriendlyProtocol(WebSocketsSansIOProtocol):
@@ -38,6 +39,14 @@ class SketchFriendlyProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         # a sketch pastes its ID into the URL as it is; websockets would choke on bytes that are not ASCII
         super().data_received(data if self.handshake_initiated else _ascii_request_line(data))
+
+    def send_receive_event_to_app(self) -> None:
+        # uvicorn would write a traceback for whoever sends bytes that are no text
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            self.frames = []
+            self.close_now(INVALID_TEXT, "")
+        else:
+            super().send_receive_event_to_app()
 
     def handle_pong(self, event: WireFrame) -> None:
         probe = self._probes.pop(bytes(event.data), None)
@@ -140,8 +149,8 @@ class DaphneTransport(AsgiTransport):
             self._protocol.onPong = before
 
     async def _with_reason(self, message: dict[str, Any]) -> None:
-        if message["type"] == "websocket.close":  # Daphne would leave the reason out, and pages show it
-            self._protocol.sendClose(message["code"], message["reason"] or None)
+        if message["type"] == "websocket.close":  # Daphne refuses codes like 1008, and leaves every reason out
+            self._protocol.sendCloseFrame(message["code"], message["reason"].encode())
         else:
             await self._send_by_asgi(message)
 
@@ -160,6 +169,14 @@ def forget_vanished_peers(connection: socket.socket | None) -> None:
     """Let the kernel end a connection whose peer acknowledges nothing, where the system can do that."""
     if connection is not None and sys.platform == "linux" and connection.family in (socket.AF_INET, socket.AF_INET6):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_VANISHED_MS)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _ascii_request_line(data: bytes) -> bytes:
