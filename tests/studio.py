@@ -16,7 +16,7 @@ import pytest
 
 from tests.installation import Installation, Person
 from tests.shell import Shell
-from tests.visitors import PATIENCE_S, Page, RawDevice
+from tests.visitors import PATIENCE_S, Page, RawDevice, pcm
 
 WS_HOST = "sound.example"
 
@@ -117,17 +117,23 @@ class Studio:
         self.tokens.append(cookie.partition("=")[2])
         return cookie
 
-    def page(self, room: StudioRoom, more: str = "") -> Page:
-        """Enter a room with a page of the field."""
-        return Page(self.server, f"/ws?{room.query}{more}")
+    def knock(self, query: str) -> Page:
+        """Open a socket with a page of the field that may be turned away."""
+        return Page(self.server, f"/ws?{query}" if query else "/ws")
 
-    def server_page(self, path: str) -> Page:
-        """Open any socket with a page of the field."""
-        return Page(self.server, path)
+    @contextlib.asynccontextmanager
+    async def page(self, room: StudioRoom, who: str = "") -> AsyncIterator[Page]:
+        """A page of the field that is in a room."""
+        async with self.knock(room.query + who) as page:
+            await page.hears("connected")
+            yield page
 
-    def live(self, cookie: str, room: StudioRoom | None = None) -> Page:
-        """Enter a room, or no room, with a page of ours."""
-        return Page(self.server, f"/ws/live?room={room.id}" if room else "/ws/live", cookie=cookie)
+    @contextlib.asynccontextmanager
+    async def live(self, cookie: str, room: StudioRoom | None = None) -> AsyncIterator[Page]:
+        """A page of ours that is in a room, or in none."""
+        async with Page(self.server, f"/ws/live?room={room.id}" if room else "/ws/live", cookie=cookie) as page:
+            await page.until(lambda: "board" in page.kinds())
+            yield page
 
     def device(self, device_id: str, more: str = "", **habits: Any) -> RawDevice:
         """Switch on a device that knows its ID and, with `more`, its room."""
@@ -164,7 +170,7 @@ class Studio:
 
     async def hand_over(self, room: StudioRoom, device: RawDevice, device_id: str) -> str:
         """Give a room to a waiting device, as a page of the field does, and return what its URL will say of it."""
-        async with self.page(room, f"&type=browser&targetDeviceId={quote(device_id)}") as page:
+        async with self.knock(f"{room.query}&type=browser&targetDeviceId={quote(device_id)}") as page:
             assert await page.ends() == (1000, "Config sent")
         config = await device.hears("room-config")
         self.tokens.append(config["accessToken"])
@@ -184,6 +190,29 @@ class Studio:
             await device.hears("connected", roomId=room.id)
             await self.lists("/api/esp32/connected", device_id)
             yield device
+
+    @contextlib.asynccontextmanager
+    async def undisturbed(self) -> AsyncIterator[None]:
+        """While this lasts, a neighbour streams in a room of its own; none of its chunks may be lost."""
+        room, name, sent = await self.room(), self.new_id(), []
+
+        async def stream(device: RawDevice) -> None:
+            while True:
+                sent.append(pcm(seed=len(sent)))
+                await device.sound(room.id, sent[-1])
+                await asyncio.sleep(0.064)
+
+        async with self.page(room) as page, self.device_in(room, name) as device:
+            await page.say("start-recording", targetDeviceId=name)
+            await device.hears("start-recording")
+            streaming = asyncio.create_task(stream(device))
+            try:
+                yield
+            finally:
+                streaming.cancel()
+            await page.hears_sound(b"".join(sent))
+            assert (device.kinds(), device.faults, device.closed) == (["connected", "start-recording"], [], None)
+            assert set(page.kinds()) == {"connected", "esp32-started-recording", "esp32-audio-chunk"}
 
     async def configure(self, device_id: str, **changes: Any) -> None:
         """Say how the sound of a device is to be read, or what it is."""

@@ -64,7 +64,7 @@ class TestCommands:
         async with studio.page(one) as page:
             await page.say("start-recording", targetDeviceId=device_id)
             await studio.shows(device_id, lambda entry: entry["wanted"])
-        async with studio.page(other, f"&targetDeviceId={device_id}") as page:
+        async with studio.knock(f"{other.query}&targetDeviceId={device_id}") as page:
             await page.ends()
         async with studio.device(device_id, credentials) as device:
             config = await device.hears("room-config", roomId=other.id)

@@ -35,7 +35,7 @@ class TestQueries:
     async def test_a_page_with_its_token_is_greeted(self, studio, who):
         room = await studio.room()
         async with studio.page(room, who) as page:
-            greeting = await page.hears("connected")
+            greeting = page.heard[0]
             assert (greeting.keys(), greeting["roomId"]) == ({"type", "roomId", "timestamp"}, room.id)
 
     async def test_a_page_opens_two_sockets_to_one_room(self, studio, device_id):
@@ -47,8 +47,8 @@ class TestQueries:
 
     async def test_whoever_names_no_room_and_no_token_is_closed_after_a_moment_for_a_first_frame(self, studio):
         room = await studio.room()
-        for query in ("", f"?roomId={room.id}", f"?accessToken={room.token}", "?roomId=&accessToken=", "?type=browser"):
-            async with studio.server_page(f"/ws{query}") as page:
+        for query in ("", f"roomId={room.id}", f"accessToken={room.token}", "roomId=&accessToken=", "type=browser"):
+            async with studio.knock(query) as page:
                 assert await page.ends() == (1008, "Missing roomId or accessToken")
 
     async def test_only_the_two_paths_are_sockets(self, studio):
@@ -77,8 +77,7 @@ class TestHandOver:
         room = await studio.room()
         async with studio.device(device_id) as device:
             await studio.lists("/api/esp32/pending", device_id)
-            page = studio.page(room, f"&type=browser&targetDeviceId={device_id}")
-            async with page:
+            async with studio.knock(f"{room.query}&type=browser&targetDeviceId={device_id}") as page:
                 page.socket.transport.abort()
             assert (await device.hears("room-config"))["roomId"] == room.id
 
@@ -108,13 +107,13 @@ class TestHandOver:
         room = await studio.guest(await studio.room(), may_talk=True)
         async with studio.device(device_id):
             await studio.lists("/api/esp32/pending", device_id)
-            async with studio.page(room, f"&type=browser&targetDeviceId={device_id}") as page:
+            async with studio.knock(f"{room.query}&type=browser&targetDeviceId={device_id}") as page:
                 assert await page.ends() == (4401, "Not allowed")
             await studio.lists("/api/esp32/pending", device_id)
 
     async def test_a_device_that_is_not_there_is_an_error_in_words(self, studio, device_id):
         room = await studio.room()
-        async with studio.page(room, f"&type=browser&targetDeviceId={device_id}") as page:
+        async with studio.knock(f"{room.query}&type=browser&targetDeviceId={device_id}") as page:
             assert "no device with this ID" in (await page.hears("error"))["message"]
             assert (await page.ends())[0] == 1008
 
@@ -155,7 +154,7 @@ class TestTokens:
     async def test_a_device_s_token_is_none_for_a_page(self, studio, device_id):
         room = await studio.room()
         credentials = await studio.paired(room, device_id)
-        async with studio.server_page(f"/ws?type=browser{credentials}") as page:
+        async with studio.knock(f"type=browser{credentials}") as page:
             assert await page.ends() == (4401, "Not allowed")
 
     async def test_the_token_of_another_device_parks(self, studio, device_id):
@@ -184,7 +183,7 @@ class TestTokens:
             await device.hears("connected")
             await studio.lists("/api/esp32/connected", device_id)
             await device.leave()
-        async with studio.page(other, f"&targetDeviceId={device_id}") as page:
+        async with studio.knock(f"{other.query}&targetDeviceId={device_id}") as page:
             await page.ends()
         async with studio.device(device_id, credentials) as device:
             assert (await device.hears("room-config"))["roomId"] == other.id

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import websockets
 
-from devices.simulator.arduino_websockets import BINARY, CLOSE, PING, PONG, TEXT, frame_header
+from devices.simulator.arduino_websockets import BINARY, CLOSE, PING, PONG, TEXT
 from leganize.wire.chunk import Chunk
 from tests.installation import Installation
 
@@ -67,12 +67,13 @@ class Visitor:
     async def _until(self, reached: Callable[[], Any], what: str) -> Any:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while not (found := reached()):
+                while not (found := reached()) and not self.closed:
                     self._news.clear()
                     await self._news.wait()
-                return found
         except TimeoutError:
-            raise AssertionError(f"no {what} in {self.heard[-8:]}, closed {self.closed}") from None
+            found = None
+        assert found, f"no {what} in {self.heard[-8:]}, closed {self.closed}"
+        return found
 
 
 class RawDevice(Visitor):
@@ -84,8 +85,9 @@ class RawDevice(Visitor):
         super().__init__()
         self.faults: list[str] = []
         self.status = 0
-        self.after_handshake = b""
-        """Every byte that came after the answer's headers."""
+        """Of the answer to the handshake; 0 when the server hung up instead."""
+        self.answer = b""
+        """Every byte that came, but for the date."""
         self._server, self._address, self.answers_pings = server, address, answers_pings
         self._query = query.encode() if isinstance(query, str) else query
 
@@ -100,8 +102,10 @@ class RawDevice(Visitor):
         ]  # fmt: skip
         self._writer.write(b"\r\n".join([*lines, b"", b""]))
         async with asyncio.timeout(PATIENCE_S):
-            head = await self._reader.readuntil(b"\r\n\r\n")
-        self.status = int(head.split(b" ")[1])
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                head = await self._reader.readuntil(b"\r\n\r\n")
+                self.status = int(head.split(b" ")[1])
+                self.answer = re.sub(rb"(?i)\r\ndate:[^\r]*", b"", head)
         self._listening = asyncio.create_task(self._listen())
         return self
 
@@ -128,10 +132,11 @@ class RawDevice(Visitor):
 
     async def send_frame(self, opcode: int, payload: bytes) -> None:
         """Send one frame with a zero mask, as the library does for large ones."""
-        header, _mask = frame_header(opcode, max(len(payload), 1400))
-        header = struct.pack("!BBQ", header[0], 0x80 | 127, len(payload)) + bytes(4)
+        size = len(payload)
+        short = size if size < 126 else 126 if size < 65536 else 127
+        long = b"" if size < 126 else size.to_bytes(2 if size < 65536 else 8)
         with contextlib.suppress(ConnectionError):  # the server closed meanwhile: that is heard by `ends`
-            self._writer.write(header + payload)
+            self._writer.write(bytes((0x80 | opcode, 0x80 | short)) + long + bytes(4) + payload)
             await self._writer.drain()
 
     async def leave(self) -> None:
@@ -146,6 +151,8 @@ class RawDevice(Visitor):
     async def _listen(self) -> None:
         try:
             while True:
+                if self.status != 101:
+                    raise ConnectionError("no WebSocket: what follows are no frames")
                 head = await self._read(2)
                 length = head[1] & 0x7F
                 if length >= 126:
@@ -158,7 +165,7 @@ class RawDevice(Visitor):
 
     async def _read(self, count: int) -> bytes:
         data = await self._reader.readexactly(count)
-        self.after_handshake += data
+        self.answer += data
         return data
 
     def _take(self, first: int, payload: bytes) -> None:
