@@ -49,8 +49,9 @@ export class RoomPanel {
     this.parts["recording-words"].textContent = records
       ? gettext("Starts by itself as soon as a device captures.")
       : gettext("What is heard here is not kept.");
-    this.parts["space-line"].hidden = !(spaceDays > 0);
-    if (spaceDays > 0) {
+    const isSpaceTold = records && spaceDays > 0;
+    this.parts["space-line"].hidden = !isSpaceTold;
+    if (isSpaceTold) {
       const days = ngettext("%(count)s more day", "%(count)s more days", spaceDays);
       this.parts.space.textContent = fill(days, { count: spaceDays });
     }
