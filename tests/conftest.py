@@ -22,6 +22,12 @@ class Cast:
     charlie: "User"
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings) -> None:
+    """Hash passwords fast: Argon2 is slow by design, and four people are made for most tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def cast(db) -> Cast:
     """Alice owns a studio, Bob operates it, Vera may listen; Charlie has an organization of his own and no more."""
