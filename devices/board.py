@@ -25,28 +25,25 @@ Json = dict[str, Any]
 
 def board_for(user: Any) -> Json:
     """Return the board of everything that `user` may see."""
-    devices = Device.objects.visible_to(user).filter(released_at=None)
-    described = describe_devices(devices, user)
     return {
         "type": "board",
-        "devices": described,
+        "devices": describe_devices(Device.objects.visible_to(user).filter(released_at=None), user),
         "pending": describe_lobby(user),
-        "capturing": sum(entry["state"] in ("capturing", "stopping") for entry in described),
+        "capturing": capturing_count(user),
         "room": None,
         "serverTime": _iso(timezone.now()),
     }
 
 
 def board_of_room(room: Room, user: Any, here: Sequence[Json] = ()) -> Json:
-    """Return the board of one room. `user` is a person, or None for the holder of a grant; `here` names who watches."""
+    """Return the board of one room, of which `user` is a member; `here` names who watches."""
     devices = Device.objects.filter(room=room, released_at=None)
-    described = describe_devices(devices, user)
-    may_control = bool(user and _organizations(user, (Role.OWNER, Role.OPERATOR)) & {room.organization_id})
+    may_control = room.organization_id in _organizations(user, (Role.OWNER, Role.OPERATOR))
     return {
         "type": "board",
-        "devices": described,
+        "devices": describe_devices(devices, user),
         "pending": [],
-        "capturing": sum(entry["state"] in ("capturing", "stopping") for entry in described),
+        "capturing": capturing_count(user),
         "room": {
             "id": str(room.pk),
             "name": room.name,
@@ -62,6 +59,13 @@ def board_of_room(room: Room, user: Any, here: Sequence[Json] = ()) -> Json:
     }
 
 
+def capturing_count(user: Any) -> int:
+    """Return how many devices that `user` may see capture now, wherever they are, as their workers report."""
+    seen = Device.objects.visible_to(user)
+    running = Connection.objects.live().filter(state=Connection.State.CAPTURING, device__in=seen)
+    return running.values("device").distinct().count()
+
+
 def describe_devices(devices: Any, user: Any) -> list[Json]:
     """Return the entries of `devices` (a query), each with its presence, in their order."""
     found = list(devices.select_related("room"))
@@ -72,7 +76,7 @@ def describe_devices(devices: Any, user: Any) -> list[Json]:
         .select_related("worker")
         .filter(Q(device__in=ids) | Q(offer__in=ids) | Q(reported_id__in=names, state=Connection.State.PENDING))
     )
-    controllable = _organizations(user, (Role.OWNER, Role.OPERATOR)) if user else set()
+    controllable = _organizations(user, (Role.OWNER, Role.OPERATOR))
     by_device, pending_by_id = _sorted_out(live.order_by("opened_at"))
     gone = _last_gone([device.pk for device in found if not by_device.get(device.pk)])
     drops = _drops_today(ids)

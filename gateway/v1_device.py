@@ -284,7 +284,11 @@ class V1DeviceSession:
             f"{self.hello.reported_id} sends no sound: its buffer is too large for its JSON document. "
             "Set BUFFER_SIZE to 1024 in its sketch."
         )
-        return [TellRoom(self.report.room_id, _event("notice", self.hello.reported_id) | {"message": sentence})]
+        return [
+            TellRoom(
+                self.report.room_id, _event("notice", self.hello.reported_id) | {"message": sentence, "code": "buffer"}
+            )
+        ]
 
     def _wrong(self, sentence: str) -> Actions:
         if self._errors.too_many():

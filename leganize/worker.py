@@ -77,6 +77,7 @@ class HeldWorker:
         while True:
             try:
                 await self._in_thread(_take_lease, self.id)
+                await self._in_thread(_bury_the_dead, self.id)
                 break
             except DatabaseError as error:
                 logger.warning("waiting for the database: %s", error)
@@ -153,6 +154,24 @@ def _take_lease(worker_id: UUID) -> None:
         defaults={"seen_at": now, "stopped_at": None},
         create_defaults={"host": socket.gethostname()[:120], "pid": os.getpid(), "started_at": now, "seen_at": now},
     )
+
+
+def _bury_the_dead(worker_id: UUID) -> None:
+    """End the leases of this machine's workers whose processes are gone: what they held stops counting at once."""
+    others = Worker.objects.filter(host=socket.gethostname()[:120], stopped_at=None).exclude(pk=worker_id)
+    for other in others:
+        if other.pid == os.getpid() or not _is_running(other.pid):  # in a container every life has the same PID
+            Worker.objects.filter(pk=other.pk).update(stopped_at=other.seen_at)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it lives, as someone else
+    return True
 
 
 def _end_lease(worker_id: UUID) -> None:

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from devices.models import Connection, Device
+from devices.board import capturing_count
 
 THEMES = ("light", "dark")  # no cookie: as the system says
 
@@ -40,9 +40,7 @@ class Chrome:
         """How many devices that this person may see capture now, as their workers report."""
         if not self._is_signed_in:
             return 0
-        seen = Device.objects.visible_to(self._user)
-        capturing = Connection.objects.live().filter(state=Connection.State.CAPTURING, device__in=seen)
-        return capturing.values("device").distinct().count()
+        return capturing_count(self._user)
 
     @cached_property
     def organization(self) -> str:

@@ -10,7 +10,7 @@ from recordings.models import Recording
 from recordings.recorder import folder_of
 from recordings.segment_log import read_chunks, segments_of
 
-AWAY = "away"
+DEVICE_OFFLINE = "device-offline"
 MICROSECONDS = 1_000_000
 
 
@@ -31,7 +31,7 @@ def gaps_of(recording: Recording) -> list[Gap]:
         return []
     spans = sorted(span for files in connections if (span := _span(files)))
     return [
-        Gap(datetime.fromtimestamp(end_us / MICROSECONDS, UTC), (start_us - end_us) / MICROSECONDS, AWAY)
+        Gap(datetime.fromtimestamp(end_us / MICROSECONDS, UTC), (start_us - end_us) / MICROSECONDS, DEVICE_OFFLINE)
         for (_start_us, end_us), (start_us, _end_us) in pairwise(spans)
         if start_us > end_us
     ]

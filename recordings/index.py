@@ -9,7 +9,7 @@ from recordings.models import Recording
 from recordings.recorder import ABSENT_S, OpenRecording
 from rooms.models import Room
 
-_UPDATED = ["state", "ended_at", "written_until", "stored_bytes", "audio_seconds"]
+_UPDATED = ["state", "ended_at", "written_until", "stored_bytes", "audio_seconds", "missing_seconds"]
 
 
 def write_rows(recordings: list[OpenRecording]) -> None:
@@ -48,5 +48,6 @@ def _row(recording: OpenRecording) -> Recording:
         ended_at=recording.written_until if finished else None,
         written_until=recording.written_until,
         stored_bytes=recording.stored_bytes,
+        missing_seconds=recording.missing_seconds,
         audio_seconds=recording.samples / recording.sample_rate_hz,
     )

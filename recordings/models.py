@@ -33,6 +33,7 @@ class Recording(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True)
     written_until = models.DateTimeField(_("written to disk up to"), null=True)
     stored_bytes = models.PositiveBigIntegerField(_("bytes"), default=0)
+    missing_seconds = models.FloatField(_("seconds missing"), default=0)
     audio_seconds = models.FloatField(_("seconds of sound"), default=0)
 
     objects = TenantQuerySet.as_manager()

@@ -42,6 +42,7 @@ class OpenRecording:
     started_at: datetime
     stored_bytes: int = 0
     samples: int = 0
+    missing_seconds: float = 0.0  # between one connection's last chunk and the next one's first
     written_until: datetime | None = None
     finished: bool = False
     last_s: float = 0.0
@@ -147,6 +148,7 @@ class Recorder:
             recording = self._recording_of(offer)
             writer = recording.writers.get(offer.epoch)
             if writer is None:
+                recording.missing_seconds += _silence_before(offer, recording)
                 writer = recording.writers[offer.epoch] = SegmentWriter(
                     recording.folder, offer.epoch.hex, _meta(recording), self._clock
                 )
@@ -208,6 +210,13 @@ class Recorder:
         if self._clock() - self._complained_s >= COMPLAIN_EVERY_S:
             self._complained_s = self._clock()
             logger.error(sentence, *values)
+
+
+def _silence_before(offer: _Offer, recording: OpenRecording) -> float:
+    if recording.written_until is None:
+        return 0.0
+    since_s = offer.arrived_at_us / 1e6 - recording.written_until.timestamp()
+    return max(0.0, since_s - offer.chunk.duration_us / 1e6)
 
 
 def folder_of(organization_id: UUID, recording_id: UUID) -> Path:

@@ -35,14 +35,9 @@ def days_left() -> int | None:
 def _summary(running: list[Recording]) -> dict[str, Any]:
     since = min(each.started_at for each in running)
     written = max((each.written_until for each in running if each.written_until), default=None)
-    missing = sum(
-        max(0.0, (each.written_until - each.started_at).total_seconds() - each.audio_seconds)
-        for each in running
-        if each.written_until
-    )
     return {
         "since": since.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "seconds": (written - since).total_seconds() if written else 0,
         "writtenUntil": written.isoformat(timespec="milliseconds").replace("+00:00", "Z") if written else None,
-        "missingSeconds": round(missing),
+        "missingSeconds": round(sum(each.missing_seconds for each in running)),
     }

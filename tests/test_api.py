@@ -281,7 +281,7 @@ class TestRecordings:
         for start_us in (began_us, began_us + 10_000_000):  # one second of sound each time, nine of nothing between
             keep_second_of_sound(recording, start_us)
         gaps = api.get("/api/v1/recordings/").json()["results"][0]["gaps"]
-        assert [(gap["seconds"], gap["reason"]) for gap in gaps] == [(9.0, "away")]
+        assert [(gap["seconds"], gap["reason"]) for gap in gaps] == [(9.0, "device-offline")]
         assert datetime.fromisoformat(gaps[0]["started_at"]) == recording.started_at + timedelta(seconds=1)
 
     def test_one_connection_has_no_gap(self, api, recording, settings, tmp_path):

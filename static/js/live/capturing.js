@@ -2,14 +2,11 @@
 
 import { fill, ngettext } from "./translation.js";
 
-/** Keep the count; a room's board knows its own devices only, so what captures elsewhere is taken from the page. */
+/** Keep the count: every board, a room's too, counts all that its person may see. */
 export function countCapturing(live) {
   const places = [...document.querySelectorAll("[data-capturing]")];
-  let elsewhere = null;
   live.addEventListener("board", ({ detail: board }) => {
-    const here = board.devices.filter(({ state }) => state === "capturing" || state === "stopping").length;
-    elsewhere ??= board.room ? Math.max(0, Number(places[0]?.dataset.capturing ?? 0) - here) : 0;
-    show(places, board.room ? elsewhere + here : board.capturing);
+    show(places, board.capturing);
   });
 }
 

@@ -2,6 +2,7 @@
 
 import { announce, hideBanner, showBanner } from "../toasts.js";
 import { inWords, serverClock } from "./clock.js";
+import { problemInWords } from "./states.js";
 import { fill, gettext } from "./translation.js";
 
 const SAID_FOR_MS = 8000;
@@ -29,7 +30,7 @@ export class Lifeline {
     live.addEventListener("skipped", () => {
       this.say({ title: gettext("Your connection is slow."), text: gettext("Skipping to now.") });
     });
-    live.addEventListener("notice", ({ detail }) => this.say({ title: detail.message }));
+    live.addEventListener("notice", ({ detail }) => this.say(noticeInWords(detail)));
     live.addEventListener("error", ({ detail }) => this.say({ title: detail.message }));
   }
 
@@ -112,4 +113,11 @@ export class Lifeline {
 async function isOver(roomId) {
   const answer = await fetch(`/api/v1/rooms/${roomId}`, { headers: { Accept: "application/json" } });
   return answer.ok && (await answer.json()).status !== "ACTIVE";
+}
+
+/** A notice by its code, in the viewer's language; one that we do not know, as the server said it. */
+function noticeInWords({ code, deviceId, message }) {
+  if (!code) return { title: message };
+  const { title, detail } = problemInWords(code);
+  return { title: `${deviceId}: ${title}`, text: detail };
 }

@@ -29,9 +29,9 @@ export function nextAction(device) {
 /** What needs a look, beside the state and never instead of it: `{kind, shape, title, detail, remedy}`. */
 export function warningsOf(device, flatSeconds = 0) {
   const warnings = [];
-  if (device.hint) warnings.push(rateWarning(device));
+  if (device.hint && !isAsSet(device)) warnings.push(rateWarning(device));
   if (device.conflict) warnings.push(conflictWarning(device));
-  if (device.problem) warnings.push({ kind: "problem", shape: "hint", title: device.problem, detail: "" });
+  if (device.problem) warnings.push({ kind: "problem", shape: "hint", ...problemInWords(device.problem) });
   if (device.state === "capturing" && flatSeconds >= FLAT_SECONDS) {
     warnings.push({
       kind: "silent",
@@ -43,10 +43,26 @@ export function warningsOf(device, flatSeconds = 0) {
   return warnings;
 }
 
-/** "16 kHz mono", and "22.05 kHz stereo" where it is so. */
-export function formatInWords({ rate, channels }) {
+/** What a device's own trouble, by the code that the server gives it, is in words: `{title, detail}`. */
+export function problemInWords(code) {
+  const known = {
+    buffer: {
+      title: gettext("Sends no sound"),
+      detail: gettext("its buffer is too large: set BUFFER_SIZE to 1024 in the sketch"),
+    },
+  };
+  return known[code] ?? { title: code, detail: "" };
+}
+
+/** "16 kHz mono", "22.05 kHz stereo" where it is so, and "Camera" where there is no sound. */
+export function formatInWords({ rate, channels, kind }) {
+  if (kind === "camera") return gettext("Camera");
   const form = channels === 2 ? gettext("%(rate)s stereo") : gettext("%(rate)s mono");
   return fill(form, { rate: rateInWords(rate) });
+}
+
+function isAsSet({ hint, rate, channels }) {
+  return hint.rate === rate && hint.channels === channels;
 }
 
 const SENTENCES = {
