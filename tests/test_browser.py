@@ -62,9 +62,9 @@ class Visit:
             self.complaints.append(f"{message.location.get('url')}: {message.text}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, or whatever it is called here."""
+    """Debian's Chromium, or whatever it is called here; gone with this file, for its loop keeps others from running."""
     found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     assert found, f"none of {', '.join(CHROMIUM_NAMES)} is installed"
     with sync_playwright() as playwright:
