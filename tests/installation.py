@@ -21,6 +21,16 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 START_SECONDS = 60  # two cores may be shared by a browser and several servers
 END_SECONDS = 20
 LOG_TAIL_BYTES = 4000
+PLAIN_SETTINGS = {
+    # said in full, because what is not said is taken from the `.env` of whoever runs the tests
+    **dict.fromkeys(("DATABASE_URL", "REDIS_URL", "WS_HOST", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"), ""),
+    **dict.fromkeys(("TRUSTED_PROXIES", "SECRET_KEY"), ""),
+    **dict.fromkeys(("BEHIND_TLS", "DEBUG", "DEMO"), "false"),
+    "HOST": "127.0.0.1",
+    "FSYNC": "interval",
+    "TIME_ZONE": "UTC",
+    "LOG_LEVEL": "INFO",
+}
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
 
 _MAKE_PERSON = """
@@ -171,16 +181,13 @@ class Installation:
             shutil.copy(database, empty)
 
     def _environment(self) -> dict[str, str]:
-        plain = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         own = {
             "LEGANIZE_DATA": str(self.data_dir),
             "PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",
-            "DEMO": "false",
-            "DATABASE_URL": "",
-            "REDIS_URL": "",
         }
-        return plain | own | self._settings
+        return passed_on | PLAIN_SETTINGS | own | self._settings
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -9,27 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.installation import Installation, InstallationFactory
+from tests.installation import PLAIN_SETTINGS, Installation, InstallationFactory
 from tests.stores import PostgresServer, redis_server
 
-_PLAIN = {
-    # what an installation of its own would say; an empty text also keeps a developer's .env out
+_OF_THIS_PROCESS = {
     "DJANGO_SETTINGS_MODULE": "leganize.settings",
     "SECRET_KEY": "a key that only the tests know, long enough for Django",
-    "DATABASE_URL": "",
-    "REDIS_URL": "",
-    "HOST": "127.0.0.1",
-    "WS_HOST": "",
-    "ALLOWED_HOSTS": "",
-    "CSRF_TRUSTED_ORIGINS": "",
-    "TRUSTED_PROXIES": "",
-    "BEHIND_TLS": "false",
-    "DEBUG": "false",
-    "DEMO": "false",
     "REHOME": "always",
     "OPEN_LOBBY": "true",
-    "FSYNC": "interval",
-    "TIME_ZONE": "UTC",
 }
 
 
@@ -38,7 +25,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Give this process (each of pytest-xdist's is one) a data folder and plain settings of its own."""
     folder = Path(tempfile.mkdtemp(prefix="leganize-tests-"))
     early_config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    os.environ.update(_PLAIN, LEGANIZE_DATA=str(folder))
+    os.environ.update(PLAIN_SETTINGS | _OF_THIS_PROCESS, LEGANIZE_DATA=str(folder))
     os.environ.pop("RECORDINGS_DIR", None)
 
 

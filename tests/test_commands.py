@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import websockets
 
+from tests.installation import PLAIN_SETTINGS
 from tests.stores import free_port
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -115,7 +116,8 @@ def test_a_package_that_cannot_be_installed_stops_it_and_is_tried_again(tmp_path
 
 def test_make_run_prints_a_sign_in_link_shows_the_demo_device_and_ends_with_ctrl_c(tmp_path):
     port = free_port()
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LEGANIZE_DATA": str(tmp_path / "var")}
+    own = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LEGANIZE_DATA": str(tmp_path / "var")}
+    environment = {name: text for name, text in PLAIN_SETTINGS.items() if name != "DEMO"} | own
     log = tmp_path / "log"
     with log.open("wb") as output:
         run = subprocess.Popen(
