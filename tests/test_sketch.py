@@ -5,15 +5,22 @@ import base64
 import hashlib
 import itertools
 import json
+import ssl
 import wave
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 import websockets
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from devices.simulator.arduino_websockets import Timing
+from devices.simulator.arduino_websockets import Timing, trusting_tls
 from devices.simulator.microphone import SHIPPED_SPEECH, Microphone
 from devices.simulator.sketch import Firmware, Sketch
 
@@ -112,6 +119,19 @@ async def test_its_handshake_and_its_frames_are_those_of_the_library():
     ).encode()
     assert bytes([0x81, 0xFE]) + len(text).to_bytes(2, "big") + bytes(4) + text in received
     assert bytes([0x89, 0x80, 0, 0, 0, 0]) in received  # it pings as soon as it may, with nothing and no mask
+
+
+async def test_over_tls_it_takes_whatever_certificate_it_is_shown(tmp_path):
+    script = Script()
+    async with websockets.serve(script, "127.0.0.1", 0, ssl=_self_signed(tmp_path), compression=None) as server:
+        firmware = replace(QUICK, port=server.sockets[0].getsockname()[1], tls=trusting_tls())
+        async with Sketch(firmware, a_ramp()) as sketch:
+            await sketch.until(lambda: len(script.chunks) >= 3)
+            sketch.drop_link()
+            await sketch.until(lambda: len(script.paths) >= 3)
+            sketch.power_cut()
+            await sketch.until(lambda: sketch.boots == 2 and sketch.state == "capturing")
+    assert sketch.faults == []
 
 
 async def test_it_stops_when_it_is_told_and_starts_again():
@@ -295,3 +315,21 @@ def _server_text(message: dict) -> bytes:
     return (
         bytes([0x81, len(text)]) + text if len(text) < 126 else bytes([0x81, 126]) + len(text).to_bytes(2, "big") + text
     )
+
+
+def _self_signed(folder: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server of one's own")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    both = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, *plain)
+    (folder / "server.pem").write_bytes(both)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.pem")
+    return context

@@ -3,13 +3,13 @@
 import asyncio
 import os
 import signal
-import ssl
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from devices.simulator.arduino_websockets import trusting_tls
 from devices.simulator.fleet import Mishaps, make_fleet, run_fleet
 from devices.simulator.microphone import SHIPPED_SPEECH
 from devices.simulator.sketch import Firmware
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             sample_rate_hz=options["rate"],
             channels=options["channels"],
             buffer_samples=options["buffer"],
-            tls=_trusting_context() if options["tls"] else None,
+            tls=trusting_tls() if options["tls"] else None,
             starts_by_itself=options["start"],
         )
         try:
@@ -75,11 +75,3 @@ async def _until_orphaned() -> None:
     parent = os.getppid()
     while os.getppid() == parent:  # noqa: ASYNC110 (no event tells of a parent's end)
         await asyncio.sleep(PARENT_LOOKED_FOR_EVERY_S)
-
-
-def _trusting_context() -> ssl.SSLContext:
-    """Return what setInsecure() is: encrypted, with whoever answers."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
