@@ -39,6 +39,14 @@ class SketchFriendlyProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         # a sketch pastes its ID into the URL as it is; websockets would choke on bytes that are not ASCII
         super().data_received(data if self.handshake_initiated else _ascii_request_line(data))
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Answer a handshake that cannot be read, a URL of 9 KB for instance: uvicorn would keep it open for ever."""
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        self.transport.close()
 
     def send_receive_event_to_app(self) -> None:
         # uvicorn would write a traceback for whoever sends bytes that are no text
