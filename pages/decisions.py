@@ -23,7 +23,7 @@ def way_back(request: HttpRequest, otherwise: str, *args: Any) -> str:
     """Return where the form says it came from, if that is a page of ours."""
     url = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    return url if url and safe else resolve_url(otherwise, *args)
+    return url if safe and url.startswith("/") else resolve_url(otherwise, *args)
 
 
 def decide(request: HttpRequest, operation: Callable[[], Any], done: str, back: str) -> HttpResponse:
