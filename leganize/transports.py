@@ -15,7 +15,7 @@ from leganize.wire.framing import Frame
 from rooms.transport import AsgiTransport, Transport
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-PEER_VANISHED_MS = 30_000  # bytes that nobody acknowledged for so long: the peer's Wi-Fi or power is gone
+PEER_VANISHED_MS = 60_000  # unacknowledged for so long: gone; longer than a viewer may be stuck, which closes with 4408
 CLOSE_WITHIN_S = 5.0
 INVALID_TEXT = 1007  # RFC 6455, section 7.4.1
 

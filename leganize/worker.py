@@ -100,8 +100,10 @@ class HeldWorker:
     async def _rest(self, started_s: float) -> None:
         await asyncio.sleep(SOONEST_S)
         left = settings.HEARTBEAT_SECONDS - (time.monotonic() - started_s)
+        # not wait_for: on Python 3.11 it can swallow the cancellation that ends this worker
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.01, left))
+            async with asyncio.timeout(max(0.01, left)):
+                await self._wake.wait()
         self._wake.clear()
 
     async def _beat(self) -> None:
