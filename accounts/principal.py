@@ -13,7 +13,6 @@ class Scope(StrEnum):
     LISTEN = "listen"
     TALK = "talk"
     CONTROL = "control"
-    PUBLISH = "publish"
 
 
 @dataclass(frozen=True, slots=True)

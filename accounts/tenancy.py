@@ -19,10 +19,6 @@ class TenantQuerySet(models.QuerySet):
         """Narrow to what `user` may also start, stop and change."""
         return self._of_member(user, roles=("owner", "operator"))
 
-    def owned_by(self, user: Any) -> Self:
-        """Narrow to what `user` owns."""
-        return self._of_member(user, roles=("owner",))
-
     def _of_member(self, user: "User | Any", roles: tuple[str, ...] | None) -> Self:
         if not user.is_authenticated or not user.is_active:
             return self.none()

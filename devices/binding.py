@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -30,7 +29,6 @@ class Binding:
     room_id: UUID | None
     records: bool
     wanted: bool
-    wanted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,5 +200,4 @@ def _binding(device: Device) -> Binding:
         room_id=room.pk if room else None,
         records=bool(room and room.records),
         wanted=device.desired_capture,
-        wanted_at=device.desired_at,
     )

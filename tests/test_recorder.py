@@ -36,7 +36,7 @@ def recorder(settings, tmp_path, clock):
 
 
 def device(**changes) -> Binding:
-    values = {"wanted": True, "wanted_at": None} | changes
+    values = {"wanted": True} | changes
     return Binding(uuid4(), "Table", uuid4(), "microphone", 7, 16000, 1, uuid4(), True, **values)
 
 

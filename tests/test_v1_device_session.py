@@ -31,7 +31,7 @@ class Time:
 
 
 def binding(**changes) -> Binding:
-    plain = Binding(UUID(int=3), "Table", UUID(int=4), "microphone", 7, 16000, 1, ROOM, True, False, None)
+    plain = Binding(UUID(int=3), "Table", UUID(int=4), "microphone", 7, 16000, 1, ROOM, True, False)
     return replace(plain, **changes)
 
 
