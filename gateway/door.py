@@ -51,8 +51,8 @@ async def rooms_door(scope: dict[str, Any], receive: Receive, send: Send) -> Non
         await _device_socket(scope, query, transport).run(receive)
         return
     if not query.get("roomId") or not query.get("accessToken"):
-        await _first_frame(receive)
-        await _refuse(transport, receive, 1008, "Missing roomId or accessToken")
+        if await _is_there_after_first_frame(receive):
+            await _refuse(transport, receive, 1008, "Missing roomId or accessToken")
         return
     asked = (query["roomId"], _token(query["accessToken"]))
     principal = await _patiently(handshakes.room_grants, asked)
@@ -128,11 +128,11 @@ async def _patiently(batch: handshakes.Batch[Any, Principal], asked: Any) -> Pri
     return None
 
 
-async def _first_frame(receive: Receive) -> None:
+async def _is_there_after_first_frame(receive: Receive) -> bool:
     try:
-        await asyncio.wait_for(receive(), FIRST_FRAME_S)
+        return (await asyncio.wait_for(receive(), FIRST_FRAME_S))["type"] == "websocket.receive"
     except TimeoutError:
-        logger.debug("a socket without a query said nothing")
+        return True
 
 
 def _query(scope: dict[str, Any]) -> dict[str, str]:
