@@ -36,6 +36,7 @@ class Visitor:
     def __init__(self) -> None:
         self.heard: list[Message] = []
         self.closed: tuple[int, str] | None = None
+        self.patience_s = PATIENCE_S
         self._taken = 0
         self._news = asyncio.Event()
 
@@ -66,7 +67,7 @@ class Visitor:
 
     async def _until(self, reached: Callable[[], Any], what: str) -> Any:
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self.patience_s):
                 while not (found := reached()) and not self.closed:
                     self._news.clear()
                     await self._news.wait()
@@ -195,19 +196,19 @@ class RawDevice(Visitor):
 class Page(Visitor):
     """A page on a WebSocket: of the field by its query, of ours with a session cookie. It gathers what it hears."""
 
-    def __init__(self, server: Installation, path: str, *, cookie: str = "", **options: Any) -> None:
+    def __init__(
+        self, server: Installation, path: str, *, cookie: str = "", headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__()
         self.sound = b""
         """The sound that a page of the field heard, 16 kHz mono."""
         self.chunks: list[Chunk] = []
         """What a page of ours heard."""
         self.bytes_received = 0
-        headers = {"Cookie": cookie} if cookie else {}
-        origin = server.url if cookie else None
+        headers = headers or ({"Cookie": cookie, "Origin": server.url} if cookie else {})
         self._connect = websockets.connect(
-            server.ws_url + path, origin=origin, additional_headers=headers, compression=None, ping_interval=None,
-            max_size=None, **options,
-        )  # fmt: skip
+            server.ws_url + path, additional_headers=headers, compression=None, ping_interval=None, max_size=None
+        )
 
     async def __aenter__(self) -> Self:
         self.socket = await self._connect
