@@ -49,7 +49,7 @@ class LivePageSession(PageSession):
                 raise WireError("decisions of our pages go by HTTP: see /api/docs/")
 
     def _take_binary(self, data: bytes) -> Actions:
-        return [self.talking.chunk(data)]
+        return [self.talking.chunk(self.principal, data)]
 
 
 def _without_clock(board: dict[str, Any]) -> dict[str, Any]:

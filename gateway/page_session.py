@@ -56,7 +56,7 @@ class PageSession:
             case v1.StopStream():
                 self.talking.on = False
             case v1.AudioData(audio):
-                return [self.talking.chunk(audio)]
+                return [self.talking.chunk(self.principal, audio)]
         return []
 
     def _take_binary(self, data: bytes) -> Actions:

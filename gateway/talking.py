@@ -27,14 +27,17 @@ class Talking:
 
     def start(self, principal: Principal) -> None:
         """Begin to speak. Raises WireError when this principal may not, or there is no room to speak into."""
+        self.on = False
         if self._room_id is None or not principal.may(Scope.TALK):
             raise WireError("speaking into this room is not allowed here")
         self.on = True
 
-    def chunk(self, audio: bytes | None) -> Publish:
+    def chunk(self, principal: Principal, audio: bytes | None) -> Publish:
         """Make a chunk of what the microphone gave. Raises WireError before start-stream or for bad PCM."""
         if not self.on or self._room_id is None:
             raise WireError("send start-stream before audio")
+        if not principal.may(Scope.TALK):  # it was taken since start-stream
+            raise WireError("speaking into this room is not allowed any more")
         payload = v1.pcm_payload(audio, 1)
         self._seq += 1
         chunk = Chunk(
