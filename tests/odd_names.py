@@ -26,10 +26,10 @@ ODD = {
 
 
 @contextlib.contextmanager
-def besieged_studio(surroundings: Path, asgi_server: str) -> Iterator[Studio]:
+def besieged_studio(surroundings: Path, asgi_server: str = "serve", **settings: str) -> Iterator[Studio]:
     """Open a studio deep in a folder: nothing may be written around it, no request may end in a 5xx."""
     folder = surroundings / "one" / "two" / "three" / "var"
-    with studio_on(folder, asgi_server) as studio:
+    with studio_on(folder, asgi_server, **settings) as studio:
         yield studio
     assert [line for line in studio.server.log.splitlines() if "Internal Server Error" in line] == []
     around = [path for path in surroundings.rglob("*") if path != folder and folder not in path.parents]

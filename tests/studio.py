@@ -240,6 +240,14 @@ def studio_on(folder: Path, asgi_server: str = "serve", **settings: str) -> Iter
     assert [token for token in studio.tokens if token in log] == []
 
 
+@contextlib.contextmanager
+def big_stores(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Settings of an installation that stands on PostgreSQL and Redis, with a database of its own."""
+    redis_url = request.getfixturevalue("redis_server_url")
+    with request.getfixturevalue("postgres_server").database() as database_url:
+        yield {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "OPEN_LOBBY": "true", "REHOME": "ask"}
+
+
 @pytest.fixture(scope="module", name="studio")
 def open_a_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """The studio on a server that the tests of one module share."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bare_http import request
 from tests.odd_names import ODD, besieged_studio, both_ways, encoded
-from tests.studio import Studio, StudioRoom
+from tests.studio import Studio, StudioRoom, big_stores
 
 pytestmark = pytest.mark.xdist_group("bad requests")
 
@@ -40,9 +40,14 @@ FORMS = {
 }
 
 
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory):
-    with besieged_studio(tmp_path_factory.mktemp("bad-requests"), "serve") as studio:
+@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL and Redis"])
+def studio(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad-requests")
+    if request.param == "SQLite":
+        with besieged_studio(folder) as studio:
+            yield studio
+        return
+    with big_stores(request) as stores, besieged_studio(folder, **stores) as studio:
         yield studio
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.studio import Studio, StudioRoom, studio_on
+from tests.studio import Studio, StudioRoom, big_stores, studio_on
 from tests.visitors import RawDevice, pcm
 
 pytestmark = pytest.mark.xdist_group("heartbeat")
@@ -19,11 +19,8 @@ def studio(request, tmp_path_factory):
         with studio_on(folder) as studio:
             yield studio
         return
-    redis_url = request.getfixturevalue("redis_server_url")
-    with request.getfixturevalue("postgres_server").database() as database_url:
-        stores = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-        with studio_on(folder, **stores, OPEN_LOBBY="true", REHOME="ask") as studio:
-            yield studio
+    with big_stores(request) as stores, studio_on(folder, **stores) as studio:
+        yield studio
 
 
 @pytest.fixture
