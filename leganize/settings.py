@@ -274,6 +274,7 @@ LOGGING = {
         "uvicorn": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "uvicorn.error": {"level": "WARNING"},  # at INFO it writes a line per socket, we write our own
         "uvicorn.access": {"level": "WARNING"},
+        "channels_redis": {"level": "CRITICAL"},  # a traceback a second without Redis; rooms.bus says it in a line
         "daphne": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

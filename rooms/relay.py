@@ -15,7 +15,7 @@ from leganize.wire.errors import WireError
 from leganize.wire.framing import Frame, binary_frame
 from leganize.wire.pcm import MonoResampler
 from rooms.bus import Bus, LocalBus
-from rooms.hints import WORKERS_GROUP
+from rooms.hints import LAYER_AWAY, WORKERS_GROUP, send_in_time
 from rooms.outbox import Kind, Outbox
 
 logger = logging.getLogger(__name__)
@@ -147,11 +147,11 @@ class Relay:
     def tell(self, room_id: UUID, event: dict[str, Any]) -> None:
         """Tell the pages of a room, on every worker, what happened; `event` has a string `type`."""
         message = {"type": "room.event", "room": room_id.hex, "event": event}
-        self._spawn(get_channel_layer().group_send(room_group(room_id), message))
+        self._spawn(send_in_time(room_group(room_id), message))
 
     def tell_workers(self, event: dict[str, Any]) -> None:
         """Tell every worker, this one included, something that concerns sockets."""
-        self._spawn(get_channel_layer().group_send(WORKERS_GROUP, event))
+        self._spawn(send_in_time(WORKERS_GROUP, event))
 
     def names(self, room_id: UUID) -> list[str]:
         """Return who is in a room, on any worker."""
@@ -192,7 +192,7 @@ class Relay:
                     await layer.group_add(group, self._channel)
                 while True:
                     self._take(await layer.receive(self._channel))
-            except (OSError, RuntimeError) as error:
+            except LAYER_AWAY as error:
                 logger.warning("the channel layer is away, events wait: %s", error)
                 await asyncio.sleep(1)
 
@@ -220,7 +220,7 @@ class Relay:
     async def _guarded(self, work: Any) -> None:
         try:
             await work
-        except (OSError, RuntimeError) as error:
+        except LAYER_AWAY as error:
             logger.warning("an event did not leave: %s", error)
 
 

@@ -11,6 +11,7 @@ from devices.simulator.microphone import SHIPPED_SPEECH, Microphone
 from devices.simulator.sketch import Sketch
 from leganize.wire.chunk import Chunk
 from tests.installation import Installation
+from tests.stores import redis_server
 from tests.test_live_page import FIELD, live, make_room, signed_in, until_board
 
 
@@ -103,6 +104,32 @@ async def test_what_a_dead_worker_held_stops_counting(workers):
         await until_board(page, has_state("connected"))
         there.kill()
         await until_board(page, lambda board: board["devices"][0]["state"] in ("reconnecting", "away"), 30)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_what_is_decided_while_redis_is_away_is_answered_and_done(leganize_server, tmp_path, how):
+    with redis_server(tmp_path) as redis_url:
+        here = leganize_server(REDIS_URL=redis_url, OPEN_LOBBY="true", REHOME="always")
+        alice = here.person("alice")
+        room, cookies = make_room(here, alice), signed_in(here, alice)
+        async with (
+            Sketch(replace(FIELD, port=here.port, device_id="mic-1"), Microphone.from_wav(SHIPPED_SPEECH)),
+            live(here, cookies) as lobby,
+            live(here, cookies, room) as page,
+        ):
+            waiting = (await until_board(lobby, lambda board: board["pending"]))["pending"][0]
+            here.call("POST", f"/api/v1/rooms/{room}/devices/", {"connection": waiting["connection"]}, as_=alice)
+            device = (await until_board(page, has_state("connected")))["devices"][0]
+            redis_pid = _process_listening_at(redis_url)
+            os.kill(redis_pid, how)
+            try:
+                path = f"/api/v1/devices/{device['id']}/capture"
+                status, _answer = await asyncio.to_thread(here.call, "POST", path, {"on": True}, as_=alice)
+                assert status in (200, 202)
+                await until_board(page, has_state("capturing"))
+            finally:
+                os.kill(redis_pid, signal.SIGCONT)
+        assert "Traceback" not in here.log
 
 
 def _process_listening_at(redis_url: str) -> int:
