@@ -82,11 +82,11 @@ def _announcement(port: int) -> str:
     """Return what a newcomer cannot miss: where to click, and what to put into a sketch."""
     here = f"http://localhost:{port}"
     lines = ["", "=" * 78, "  Leganize is running.", ""]
-    if settings.EMBEDDED:
+    if settings.EMBEDDED or settings.DEMO:
         link = make_sign_in_link(ensure_demo_user())
         lines += ["  Open this link to sign in (it works once):", "", f"    {here}{link}", ""]
     else:
-        lines += [f"    {here}/", ""]
+        lines += [f"    {here}/", "", "  Make the first account with: .venv/bin/python manage.py createsuperuser", ""]
     if settings.LAN_ADDRESSES:
         lines += ["  In a sketch, and for other machines of this network:", ""]
         lines += [f'    wsHost = "{address}"   wsPort = {port}   (plain ws://)' for address in settings.LAN_ADDRESSES]

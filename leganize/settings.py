@@ -80,6 +80,8 @@ EMBEDDED = not DATABASE_URL and not REDIS_URL
 
 if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+    if "ENGINE" not in DATABASES["default"]:
+        raise ImproperlyConfigured("DATABASE_URL names no database: write postgresql://USER:PASSWORD@HOST:5432/NAME")
     if "postgresql" in DATABASES["default"]["ENGINE"]:
         # setdefault: the URL may carry options of its own (a socket's folder as host)
         DATABASES["default"].setdefault("OPTIONS", {}).setdefault(

@@ -22,9 +22,9 @@ def write_rows(recordings: list[OpenRecording]) -> None:
     Recording.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=_UPDATED)
 
 
-def settle_abandoned() -> int:
-    """Finish recordings that nobody has written to for too long: their worker died. Returns how many those were."""
-    oldest = timezone.now() - timedelta(seconds=2 * ABSENT_S)
+def settle_abandoned(quiet: timedelta = timedelta(seconds=2 * ABSENT_S)) -> int:
+    """Finish recordings that nobody has written to for `quiet`: their worker died. Returns how many those were."""
+    oldest = timezone.now() - quiet
     abandoned = Recording.objects.filter(state=Recording.State.RECORDING, written_until__lt=oldest)
     count = 0
     for recording in abandoned:

@@ -4,11 +4,16 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.text import slugify
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
 
 from recordings.models import Recording
 from recordings.recorder import folder_of
@@ -19,10 +24,26 @@ MAX_WAV_BYTES = 0xFFFFFFFF - WAV_HEADER_BYTES  # RIFF counts in 32 bits
 BATCH_BYTES = 256 * 1024
 
 
+def recording_wav(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
+    """Send what is on disk of one recording, also while it still runs, to a session or an API key."""
+    if request.headers.get("Authorization"):
+        return _wav_by_key(request, recording_id=recording_id)
+    return _wav_by_session(request, recording_id)
+
+
 @login_required
-def recording_wav(request: HttpRequest, recording_id: UUID) -> StreamingHttpResponse:
-    """Send what is on disk of one recording, also while it still runs."""
-    found = Recording.objects.visible_to(request.user).select_related("device", "room").filter(pk=recording_id).first()
+def _wav_by_session(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
+    return _wav(request.user, recording_id)
+
+
+@extend_schema(exclude=True)
+@api_view(["GET"])
+def _wav_by_key(request: Request, recording_id: UUID) -> HttpResponseBase:
+    return _wav(request.user, recording_id)
+
+
+def _wav(user: Any, recording_id: UUID) -> StreamingHttpResponse:
+    found = Recording.objects.visible_to(user).select_related("device", "room").filter(pk=recording_id).first()
     if found is None:
         raise Http404
     segments = segments_of(folder_of(found.organization_id, found.pk))

@@ -12,6 +12,7 @@ from recordings.models import Recording
 from rooms.models import Room
 
 SECONDS_PER_DAY = 86_400
+SETTLED_RATE_S = 60  # of shorter recording no rate can be told
 
 
 def recording_of_room(room: Room) -> dict[str, Any]:
@@ -21,13 +22,15 @@ def recording_of_room(room: Room) -> dict[str, Any]:
 
 
 def days_left() -> int | None:
-    """Return for how many days the free space lasts at the rate of the last seven days; None without any rate."""
+    """Return for how many days the free space lasts at the rate of the last seven days; None before there is a rate."""
     week = Recording.objects.filter(started_at__gt=timezone.now() - timedelta(days=7))
     stored = week.aggregate(total=Sum("stored_bytes"))["total"]
     if not stored:
         return None
     first = week.order_by("started_at").values_list("started_at", flat=True).first()
-    passed = max(1.0, (timezone.now() - first).total_seconds()) if first else 1.0
+    passed = (timezone.now() - first).total_seconds() if first else 0.0
+    if passed < SETTLED_RATE_S:
+        return None
     free = shutil.disk_usage(settings.RECORDINGS_DIR if settings.RECORDINGS_DIR.exists() else settings.DATA_DIR).free
     return int(free / (stored / passed) / SECONDS_PER_DAY)
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from accounts.models import User
-from accounts.principal import Principal, Scope
+from accounts.models import Membership, User
+from accounts.principal import ROLE_SCOPES, Principal, Scope
 from accounts.secrets import GRANT, make_secret, matches, read_secret
 from rooms.happenings import note
 from rooms.hints import hint_after_commit
@@ -59,24 +61,29 @@ def admit(asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Principal]:
     for grant in grants:
         for pair, secret in secrets.items():
             if pair[0] == str(grant.room_id) and matches(secret, grant.digest):
-                found[pair] = principal_of(grant)
+                found[pair] = _principal_of(grant)
     return found
 
 
 def refresh(ids: Iterable[UUID]) -> dict[UUID, Principal]:
     """Return what each of these grants still allows; one that has ended is absent."""
-    return {grant.pk: principal_of(grant) for grant in _valid().filter(pk__in=set(ids))}
+    return {grant.pk: _principal_of(grant) for grant in _valid().filter(pk__in=set(ids))}
 
 
-def principal_of(grant: Grant) -> Principal:
-    """Return who the holder of `grant` is."""
-    scopes = (
+def _principal_of(grant: Any) -> Principal:
+    ticked = (
         {Scope.LISTEN} | ({Scope.TALK} if grant.may_talk else set()) | ({Scope.CONTROL} if grant.may_control else set())
     )
-    return Principal("grant", grant.pk, str(grant), grant.room.organization_id, frozenset(scopes), grant.expires_at)
+    scopes = frozenset(ticked) & ROLE_SCOPES[grant.maker_role]
+    return Principal("grant", grant.pk, str(grant), grant.room.organization_id, scopes, grant.expires_at)
 
 
-def _valid():
-    return Grant.objects.select_related("room").filter(
-        room__status=Room.Status.ACTIVE, revoked_at=None, expires_at__gt=timezone.now()
+def _valid() -> Any:
+    """Return the grants that let someone in, with `maker_role`: nobody can lend more than they themselves still may."""
+    maker = Membership.objects.filter(
+        user=OuterRef("created_by"), organization=OuterRef("room__organization"), user__is_active=True
+    )
+    standing = Grant.objects.select_related("room").annotate(maker_role=Subquery(maker.values("role")[:1]))
+    return standing.filter(
+        room__status=Room.Status.ACTIVE, revoked_at=None, expires_at__gt=timezone.now(), maker_role__isnull=False
     )

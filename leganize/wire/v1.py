@@ -61,7 +61,12 @@ class Ack(msgspec.Struct, tag_field="type", tag="ack", frozen=True):
 
 PageMessage = StartRecording | StopRecording | GoPending | StartStream | AudioData | StopStream | Ack
 
-_device = msgspec.json.Decoder(AudioChunk)
+
+class _Nothing(msgspec.Struct, tag_field="type", tag="", frozen=True):
+    """Beside it, `type` must be there: alone, a tagged struct is read without its tag."""
+
+
+_device = msgspec.json.Decoder(AudioChunk | _Nothing)
 _page = msgspec.json.Decoder(PageMessage)
 _KNOWN_BY_PAGES = {
     "start-recording", "stop-recording", "go-pending", "start-stream", "audio-data", "stop-stream", "ack",
@@ -71,7 +76,8 @@ _KNOWN_BY_PAGES = {
 def parse_device(text: str) -> AudioChunk | None:
     """Read a device's message; None for a type we do not know. Raises WireError for what cannot be read."""
     try:
-        return _device.decode(text)
+        message = _device.decode(text)
+        return message if isinstance(message, AudioChunk) else None
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         _raise_if_known(text, {"esp32-audio-chunk"}, error)
         return None
