@@ -1,6 +1,6 @@
 """How decisions are refused over HTTP: strangers 404, viewers 403, what cannot be done 400, each with a sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -82,6 +82,13 @@ def impossible_is_400() -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValidationError({"detail": str(error)}) from error
+
+
+def refuse_unknown(said: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuse with 400 a wish that nobody here understands, rather than answer 200 and do nothing."""
+    unknown = sorted(set(said) - set(known))
+    if unknown:
+        raise ValidationError({name: [_("This is no field of this call.")] for name in unknown})
 
 
 def require_operator(user: User, organization: Organization) -> None:

@@ -11,7 +11,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.decisions import NOT_DECIDED, NOT_READABLE, AnswersInSentences, impossible_is_400, require_operator
+from accounts.decisions import (
+    NOT_DECIDED,
+    NOT_READABLE,
+    AnswersInSentences,
+    impossible_is_400,
+    refuse_unknown,
+    require_operator,
+)
 from devices import presence
 from devices.board import describe_devices, describe_lobby
 from devices.control import configure, set_capture, stop_all
@@ -181,6 +188,7 @@ class LobbyViewSet(AnswersInSentences, viewsets.GenericViewSet):
 def _validated(request: Request, shape: type) -> dict[str, Any]:
     serializer = shape(data=request.data)
     serializer.is_valid(raise_exception=True)
+    refuse_unknown(request.data, serializer.fields)
     return dict(serializer.validated_data)
 
 

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 
 from devices.binding import Held, Refreshed
 from devices.presence import Report, presence
+from devices.returns import note_return
 from gateway import handshakes, sockets
 from gateway.actions import Actions, Close, Mint, Probe, Publish, Send, TellRoom
 from gateway.device_session import DeviceSession
@@ -126,6 +127,15 @@ class DeviceSocket:
             event = {"type": "replaced", "device": self.report.device_id.hex, "by": self.report.id.hex}
             relay.tell_workers(event)
         self._tell_presence()
+        if self.report.device_id:
+            await self._note_return(self.report.device_id)
+
+    async def _note_return(self, device_id: UUID) -> None:
+        await presence.flush()
+        try:
+            await handshakes.in_thread(note_return)(device_id, self.report.id)
+        except DatabaseError as error:
+            logger.warning("the return of %s is not noted: %s", self.report.reported_id, error)
 
     async def _mint(self, device_id: UUID, room_id: UUID) -> None:
         try:
@@ -143,6 +153,8 @@ class DeviceSocket:
             self.transport.abort()
 
     def _tell_presence(self) -> None:
+        if self.session.awaits_lookup:
+            return  # nobody's until it is known: no lobby shows it for a blink
         state = tuple(getattr(self.report, name) for name in _WATCHED)
         if state != self._reported:
             self._reported = state

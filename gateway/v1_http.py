@@ -64,6 +64,8 @@ class Rooms(V1View):
         if organization is None or not may_operate(request.user, organization):
             return Response({"error": _("Making rooms is for operators.")}, status=status.HTTP_403_FORBIDDEN)
         told = _told(request)
+        if told is None:
+            return _bad(_("Send a form or a JSON object."))
         details = {key: told[key] for key in _DETAILS if key in told}
         try:
             room = create_room(organization, _name(told), by=request.user, details=details)
@@ -121,12 +123,13 @@ def _find(user: User, room_id: str) -> Room | None:
         return None
 
 
-def _told(request: Request) -> dict[str, str]:
-    """Return what a form or a JSON object says, as printable text; anything else says nothing."""
+def _told(request: Request) -> dict[str, str] | None:
+    """Return what a form or a JSON object says, as printable text; None for a body that is neither."""
     data: Any = request.data
     if not hasattr(data, "items"):
-        return {}
-    texts = {key: "".join(filter(str.isprintable, str(value)))[:_LONGEST_DETAIL] for key, value in data.items()}
+        return None
+    plain = {key: value for key, value in data.items() if isinstance(value, str | int | float)}
+    texts = {key: "".join(filter(str.isprintable, str(value)))[:_LONGEST_DETAIL] for key, value in plain.items()}
     return {key: text for key, text in texts.items() if text}
 
 

@@ -12,7 +12,14 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.decisions import NOT_DECIDED, NOT_READABLE, AnswersInSentences, impossible_is_400, require_operator
+from accounts.decisions import (
+    NOT_DECIDED,
+    NOT_READABLE,
+    AnswersInSentences,
+    impossible_is_400,
+    refuse_unknown,
+    require_operator,
+)
 from accounts.models import Organization
 from rooms.lifecycle import change_room, create_room, end_room
 from rooms.models import Room
@@ -104,6 +111,7 @@ class RoomViewSet(AnswersInSentences, mixins.ListModelMixin, mixins.RetrieveMode
     def _validated(self, request: Request, *, partial: bool = False) -> dict[str, Any]:
         serializer = self.get_serializer(data=request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
+        refuse_unknown(request.data, serializer.fields)
         return dict(serializer.validated_data)
 
     def _organization(self, pk: Any) -> Organization:
