@@ -12,11 +12,16 @@ export class RoomPanel {
     setInterval(() => this.#tick(), 1000);
   }
 
+  /** Count no further until the next board: nobody knows whether the recording goes on. */
+  hold() {
+    this.isHeld = true;
+  }
+
   show(board) {
     this.board = board;
-    this.boardAtMs = performance.now();
+    this.isHeld = false;
     this.#showHere(board.room.here);
-    this.#showEvents(board.room.events);
+    this.parts.happened.replaceChildren(...eventLines(board.room.events));
     this.#showKept(board.room);
     this.#tick();
   }
@@ -29,18 +34,6 @@ export class RoomPanel {
     words.textContent = fill(ngettext("%(count)s here", "%(count)s here", here.length), { count: here.length });
     this.parts["here-short"].replaceChildren(...avatars, words);
     this.parts["here-short"].hidden = here.length === 0;
-  }
-
-  #showEvents(events) {
-    const lines = events.map(({ at, text }) => {
-      const line = document.createElement("li");
-      const time = document.createElement("time");
-      time.dateTime = at;
-      time.textContent = secondOf(at);
-      line.append(time, " ", text);
-      return line;
-    });
-    this.parts.happened.replaceChildren(...lines);
   }
 
   #showKept({ recording, records, spaceDays }) {
@@ -59,11 +52,23 @@ export class RoomPanel {
 
   #tick() {
     const recording = this.board?.room.recording;
-    if (!recording) return;
+    if (!recording || this.isHeld) return;
     this.parts.length.textContent = stopwatch(secondsSince(recording.since, serverClock.now()));
     this.parts.written.textContent = recording.writtenUntil ? secondOf(recording.writtenUntil) : "–";
     this.parts.missing.textContent = inWords(Math.round(recording.missingSeconds));
   }
+}
+
+/** What happened in a room, as lines of a list. */
+export function eventLines(events) {
+  return events.map(({ at, text }) => {
+    const line = document.createElement("li");
+    const time = document.createElement("time");
+    time.dateTime = at;
+    time.textContent = secondOf(at);
+    line.append(time, " ", text);
+    return line;
+  });
 }
 
 function personLine({ name, you }) {
