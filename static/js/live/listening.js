@@ -36,10 +36,15 @@ export class Listening {
     button.setAttribute("aria-pressed", sound.isListening);
     words.textContent = sound.isListening ? gettext("Listening") : gettext("Listen");
     if (this.#hasAsked) this.lifeline.setNote(null);
-    note.textContent = noteOf(sound.mode);
+    note.textContent = noteOf(sound.mode ?? foreseenMode());
     note.hidden = !note.textContent;
     button.disabled = sound.mode === "none";
   }
+}
+
+/** Plain http has no worklets: said before anybody presses, so that the sentence pushes nothing down afterwards. */
+function foreseenMode() {
+  return globalThis.isSecureContext ? null : "scheduled";
 }
 
 function noteOf(mode) {
