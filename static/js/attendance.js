@@ -7,6 +7,7 @@ import { live } from "./live/socket.js";
 new Lifeline(live);
 countCapturing(live);
 live.addEventListener("offline", () => { document.body.dataset.offline = ""; });
+live.addEventListener("ended", () => { document.body.dataset.offline = ""; });
 live.addEventListener("online", () => { delete document.body.dataset.offline; });
 
 /** Call `show` with the devices of each board, and once a second: "dropped 4 s ago" goes on counting. */

@@ -8,6 +8,9 @@ export function countCapturing(live) {
   live.addEventListener("board", ({ detail: board }) => {
     show(places, board.capturing);
   });
+  live.addEventListener("ended", () => show(places, 0));
+  live.addEventListener("offline", () => document.body.style.setProperty("--live", "var(--muted)")); // red is now
+  live.addEventListener("online", () => document.body.style.removeProperty("--live"));
 }
 
 function show(places, count) {

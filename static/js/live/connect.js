@@ -7,6 +7,7 @@ import { guardDecisions } from "./guard.js";
 import { Lifeline } from "./lifeline.js";
 import { Listening } from "./listening.js";
 import { Lobby } from "./lobby.js";
+import { renewSoon } from "./renewal.js";
 import { attend, leave, live } from "./socket.js";
 import { Sound } from "./sound.js";
 import { Steps } from "./steps.js";
@@ -53,10 +54,17 @@ function enter(room) {
     media = new LiveSocket({ room: room.id });
     media.addEventListener("chunk", ({ detail }) => bridge.hear(detail));
     media.addEventListener("offline", () => bridge.lose());
-    media.addEventListener("ended", () => bridge.lose());
+    media.addEventListener("ended", end);
     attend(media);
   }
   showBoard();
+}
+
+/** The right to the room or to the page is over: nothing is heard here any more. */
+function end() {
+  bridge.lose();
+  sound.hush();
+  renewSoon();
 }
 
 steps.addEventListener("room", ({ detail }) => enter(detail));
@@ -69,6 +77,10 @@ live.addEventListener("board", ({ detail }) => {
   showBoard();
 });
 live.addEventListener("offline", () => bridge.lose());
+live.addEventListener("ended", () => {
+  if (media) leave(media);
+  end();
+});
 guardDecisions(live);
 
 serverClock.hear(board.serverTime);

@@ -8,6 +8,7 @@ import { guardDecisions } from "./guard.js";
 import { listenForKeys } from "./keys.js";
 import { Lifeline } from "./lifeline.js";
 import { Listening } from "./listening.js";
+import { renew } from "./renewal.js";
 import { RoomPanel } from "./roompanel.js";
 import { live } from "./socket.js";
 import { Sound } from "./sound.js";
@@ -133,6 +134,11 @@ function wireTalk() {
   });
 }
 
+/** Whether the page was rendered for somebody who may do more or less than its person may now. */
+function hasOtherRights({ mayControl, mayTalk }) {
+  return mayControl !== first.room.mayControl || mayTalk !== first.room.mayTalk;
+}
+
 function hearAlone(number) {
   const lane = bridge.lanes[number - 1];
   if (lane) sound.hearAlone(sound.alone === lane.stream ? null : lane.stream);
@@ -155,7 +161,15 @@ part("bar-mute").addEventListener("click", () => {
   else listening.toggle();
 });
 sound.addEventListener("change", showBar);
-live.addEventListener("board", ({ detail }) => show(detail));
+live.addEventListener("board", ({ detail }) => {
+  show(detail);
+  if (hasOtherRights(detail.room)) renew();
+});
+live.addEventListener("offline", () => panel.hold());
+live.addEventListener("ended", () => {
+  panel.hold();
+  sound.hush();
+});
 wireDecisions();
 wireTalk();
 guardDecisions(live);

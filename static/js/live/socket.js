@@ -2,6 +2,7 @@
 
 import { countCapturing } from "./capturing.js";
 import { LiveSocket } from "./connection.js";
+import { renewSoon } from "./renewal.js";
 import { stats } from "./stats.js";
 
 const PULSE_EVERY_MS = 2000;
@@ -38,6 +39,8 @@ live.addEventListener("offline", () => {
 });
 live.addEventListener("ended", () => {
   stats.socket = "ended";
+  document.body.dataset.ended = ""; // nothing that it reported is claimed any more
+  renewSoon();
 });
 countCapturing(live);
 attend(live);
