@@ -314,3 +314,21 @@ def test_a_viewer_listens_and_finds_no_button_that_decides(server: Installation,
     expect(page.get_by_role("alert")).to_contain_text("This room has ended. What was recorded stays.")
     expect_dead(page)
     assert seen.complaints == []
+
+
+def test_the_page_of_a_room_that_ends_loads_itself_anew_and_tells_what_happened(server: Installation, visit: Callable):
+    seen = visit()
+    page = seen.page
+    enter(page, server, "127.0.0.1")
+    room = make_room(page, "Studio B")
+    page.goto(f"{server.url}/rooms/{room}/")
+    expect(page.get_by_role("button", name="End room")).to_be_enabled()
+    page.wait_for_function("leganize.stats.socket === 'online'")
+    page.evaluate(
+        "id => import('/static/js/forms.js').then(({ send }) => send(`/api/v1/rooms/${id}/end`, {}))", room
+    )  # as if from elsewhere
+    expect(page.get_by_role("link", name="Its recordings stay.")).to_be_visible()
+    expect(page.get_by_role("heading", level=2)).to_have_text(["What happened"])
+    expect(page.locator(".happened li").first).to_be_visible()
+    assert page.evaluate("globalThis.leganize") is None, "a socket to a room that is over"
+    assert seen.complaints == []
