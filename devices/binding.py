@@ -74,18 +74,22 @@ _NOBODY = UUID(int=0)
 
 
 def authenticate(hellos: Iterable[Hello]) -> dict[Hello, Admission]:
-    """Look up the tokens of many handshakes in one query; a hello whose token is wrong is absent from the answer."""
+    """Look up the tokens of many handshakes together; a hello whose token is wrong is absent from the answer."""
     secrets = {hello: read_secret(hello.token) for hello in hellos if hello.token}
     found: dict[Hello, Admission] = {}
     tokens = DeviceToken.objects.select_related("device__room").filter(
         lookup__in={secret.lookup for secret in secrets.values()}, device__released_at=None
     )
+    first_used = []
     for token in tokens:
         for hello, secret in secrets.items():
             if hello.reported_id == token.device.device_id and matches(secret, token.digest):
                 binding = _binding(token.device)
                 fits = binding.room_id == token.room_id and str(token.room_id) == hello.room_id
                 found[hello] = Admission(binding, token.pk if fits else None)
+                if fits and token.used_at is None:
+                    first_used.append(token)
+    _note_first_use(first_used)
     return found
 
 
@@ -104,8 +108,8 @@ def reread(held: Iterable[Held]) -> dict[UUID, Refreshed]:
     waiting = [each for each in held if each.device_id is None and each.connection_id not in offers]
     devices = Device.objects.select_related("room", "organization").filter(pk__in=wanted, released_at=None)
     bindings = {device.pk: _binding(device) for device in devices}
-    tokens = {token.pk: token for token in DeviceToken.objects.filter(pk__in=[each.token_id for each in held])}
-    _note_first_use([token for token in tokens.values() if token.used_at is None])
+    asked = {each.token_id for each in held if each.token_id}
+    tokens = set(DeviceToken.objects.filter(pk__in=asked).values_list("pk", flat=True))
     newest = _newest_sockets(wanted)
     answers = {
         each.connection_id: Refreshed(
