@@ -24,7 +24,7 @@ class RoomForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("Weekly planning")}),
     )
     records = forms.TypedChoiceField(
-        label=_("Sound and pictures"),
+        label=_("Sound"),
         choices=[("yes", _("Record")), ("no", _("Only listen"))],
         coerce=lambda value: value == "yes",
         widget=forms.RadioSelect,
