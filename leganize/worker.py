@@ -78,9 +78,7 @@ class HeldWorker:
             try:
                 await self._in_thread(_take_lease, self.id)
                 await self._in_thread(_bury_the_dead, self.id)
-                if (
-                    settings.EMBEDDED
-                ):  # nobody else writes: what runs by its row was cut off
+                if settings.EMBEDDED:  # nobody else writes: what runs by its row was cut off
                     await self._in_thread(index.settle_abandoned, timedelta(0))
                 break
             except DatabaseError as error:
