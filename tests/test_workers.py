@@ -10,7 +10,7 @@ import pytest
 from devices.simulator.microphone import SHIPPED_SPEECH, Microphone
 from devices.simulator.sketch import Sketch
 from leganize.wire.chunk import Chunk
-from tests.installation import Installation
+from tests.installation import Installation, Person
 from tests.stores import redis_server
 from tests.test_live_page import FIELD, live, make_room, signed_in, until_board
 
@@ -41,6 +41,13 @@ async def heard(page, chunks: int) -> list[Chunk]:
     return found
 
 
+async def connect(server: Installation, person: Person, room: str, lobby, page) -> dict:
+    """Put the device that waits into the room, and return it once it is there."""
+    waiting = (await until_board(lobby, lambda board: board["pending"]))["pending"][0]
+    server.call("POST", f"/api/v1/rooms/{room}/devices/", {"connection": waiting["connection"]}, as_=person)
+    return (await until_board(page, has_state("connected")))["devices"][0]
+
+
 async def test_a_device_on_one_worker_is_claimed_started_and_heard_on_another(workers):
     here, there = workers
     alice = here.person("alice")
@@ -51,9 +58,7 @@ async def test_a_device_on_one_worker_is_claimed_started_and_heard_on_another(wo
         live(here, cookies, room) as page,
         live(there, cookies, room) as neighbour,
     ):
-        waiting = (await until_board(lobby, lambda board: board["pending"]))["pending"][0]
-        here.call("POST", f"/api/v1/rooms/{room}/devices/", {"connection": waiting["connection"]}, as_=alice)
-        device = (await until_board(page, has_state("connected")))["devices"][0]
+        device = await connect(here, alice, room, lobby, page)
         here.call("POST", f"/api/v1/devices/{device['id']}/capture", {"on": True}, as_=alice)
         across, beside = await asyncio.gather(heard(page, 40), heard(neighbour, 40))
         assert [each.seq for each in across] == list(range(across[0].seq, across[0].seq + 40))
@@ -72,9 +77,7 @@ async def test_redis_that_hangs_and_comes_back_costs_neighbours_nothing_and_othe
         live(here, cookies, room) as page,
         live(there, cookies, room) as neighbour,
     ):
-        waiting = (await until_board(lobby, lambda board: board["pending"]))["pending"][0]
-        there.call("POST", f"/api/v1/rooms/{room}/devices/", {"connection": waiting["connection"]}, as_=alice)
-        device = (await until_board(page, has_state("connected")))["devices"][0]
+        device = await connect(there, alice, room, lobby, page)
         there.call("POST", f"/api/v1/devices/{device['id']}/capture", {"on": True}, as_=alice)
         await heard(page, 5)
         redis_pid = _process_listening_at(redis_url)
@@ -99,9 +102,7 @@ async def test_what_a_dead_worker_held_stops_counting(workers):
         live(here, cookies) as lobby,
         live(here, cookies, room) as page,
     ):
-        waiting = (await until_board(lobby, lambda board: board["pending"]))["pending"][0]
-        here.call("POST", f"/api/v1/rooms/{room}/devices/", {"connection": waiting["connection"]}, as_=alice)
-        await until_board(page, has_state("connected"))
+        await connect(here, alice, room, lobby, page)
         there.kill()
         await until_board(page, lambda board: board["devices"][0]["state"] in ("reconnecting", "away"), 30)
 
@@ -117,9 +118,7 @@ async def test_what_is_decided_while_redis_is_away_is_answered_and_done(leganize
             live(here, cookies) as lobby,
             live(here, cookies, room) as page,
         ):
-            waiting = (await until_board(lobby, lambda board: board["pending"]))["pending"][0]
-            here.call("POST", f"/api/v1/rooms/{room}/devices/", {"connection": waiting["connection"]}, as_=alice)
-            device = (await until_board(page, has_state("connected")))["devices"][0]
+            device = await connect(here, alice, room, lobby, page)
             redis_pid = _process_listening_at(redis_url)
             os.kill(redis_pid, how)
             try:
