@@ -199,5 +199,8 @@ async def test_tokens_stay_out_of_the_log_at_any_level(tmp_path):
         studio.tokens.append(wrong)
         async with studio.device(name, f"&roomId={room.id}&accessToken={wrong}") as device:
             await device.hears("waiting-for-config")
-        for path in (f"/ws?accessToken={wrong}", f"/nothing?accessToken={wrong}", f"/accounts/enter/MQ/{wrong}/"):
-            await studio.ask("GET", path)
+        plain = "no-prefix-" * 4
+        studio.tokens.append(plain)
+        for path in (f"ws?accessToken={wrong}", wrong, f"accessToken={plain}", f"accounts/enter/MQ/{plain}/"):
+            await studio.ask("GET", f"/{path}")
+        assert "[redacted]" in studio.server.log
