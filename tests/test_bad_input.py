@@ -9,8 +9,6 @@ import pytest
 from tests.studio import Studio, StudioRoom, studio_on
 from tests.visitors import Page, pcm
 
-pytestmark = pytest.mark.xdist_group("bad input")
-
 MAX_MESSAGE_BYTES = 256 * 1024
 WRONG_FOR_ALL = [
     "", "{broken", "[]", "null", "7", '"type"', "{}", '{"type":null}', '{"type":7}', '{"type":["x"]}', "[" * 90_000,

@@ -12,8 +12,6 @@ from tests.odd_names import ODD, besieged_studio, both_ways, encoded
 from tests.studio import Studio, StudioRoom
 from tests.visitors import Page, RawDevice
 
-pytestmark = pytest.mark.xdist_group("bad names")
-
 
 @pytest.fixture(scope="module", params=["serve", "runserver"])
 def studio(request, tmp_path_factory):

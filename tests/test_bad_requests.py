@@ -10,8 +10,6 @@ from tests.bare_http import request
 from tests.odd_names import ODD, besieged_studio, both_ways, encoded
 from tests.studio import Studio, StudioRoom, big_stores
 
-pytestmark = pytest.mark.xdist_group("bad requests")
-
 CSRF = "a" * 32
 
 

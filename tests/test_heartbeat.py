@@ -7,8 +7,6 @@ import pytest
 from tests.studio import Studio, StudioRoom, big_stores, studio_on
 from tests.visitors import RawDevice, pcm
 
-pytestmark = pytest.mark.xdist_group("heartbeat")
-
 _NOW = "from django.utils import timezone; now = timezone.now()\n"
 
 

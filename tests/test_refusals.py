@@ -9,8 +9,6 @@ import pytest
 from tests.studio import Studio, StudioRoom, studio_on
 from tests.visitors import Page, RawDevice, pcm
 
-pytestmark = pytest.mark.xdist_group("refusals")
-
 _END = "Room.objects.filter(pk=room).update(status='ENDED')"
 _EXPIRE = "Grant.objects.filter(room=room).update(expires_at='2020-01-01T00:00Z')"
 _REVOKE = "from django.utils import timezone; Grant.objects.filter(room=room).update(revoked_at=timezone.now())"

@@ -7,8 +7,6 @@ import pytest
 from tests.studio import Studio, studio_on
 from tests.visitors import RawDevice, pcm
 
-pytestmark = pytest.mark.xdist_group("rehome")
-
 ELSEWHERE = "127.0.0.2"  # another address of this machine: to the server another device's
 
 

@@ -4,8 +4,6 @@ import pytest
 
 from tests.visitors import pcm
 
-pytestmark = pytest.mark.xdist_group("v1 commands")
-
 
 class TestCommands:
     """What a page asks of a device."""

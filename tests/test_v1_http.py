@@ -8,8 +8,6 @@ import pytest
 
 from tests.visitors import URL_SAFE, pcm
 
-pytestmark = pytest.mark.xdist_group("v1 http")
-
 
 class TestHttp:
     """The calls of existing pages, for people who are signed in, about what is theirs."""
@@ -52,18 +50,18 @@ class TestHttp:
         assert (status, made["status"]) == (201, "ACTIVE")
 
     async def test_rooms_are_listed_by_pages_and_by_status_without_any_token(self, studio):
-        ids = [(await studio.room()).id for _ in range(3)]
+        ids = [(await studio.room()).id for _ in range(4)]
         await studio.ask("POST", f"/api/room/{ids[0]}/end")
         status, page = await studio.ask("GET", "/api/room?status=ACTIVE&limit=2&skip=0")
         assert (status, page.keys()) == (200, {"total", "count", "skip", "limit", "rooms"})
         assert (page["count"], page["skip"], page["limit"], len(page["rooms"])) == (2, 0, 2, 2)
-        assert [room["id"] for room in page["rooms"]] == [ids[2], ids[1]]
+        assert [room["id"] for room in page["rooms"]] == [ids[3], ids[2]]
         assert all(room["status"] == "ACTIVE" for room in page["rooms"])
         assert {"id", "status", "meetingType", "location", "startedAt", "endedAt"} <= page["rooms"][0].keys()
         assert "accessToken" not in str(page)
         _status, next_page = await studio.ask("GET", "/api/room?status=ACTIVE&limit=2&skip=2")
         assert next_page["total"] == page["total"] > 2
-        assert not {room["id"] for room in next_page["rooms"]} & set(ids)
+        assert next_page["rooms"][0]["id"] == ids[1]
         _status, ended = await studio.ask("GET", "/api/room?status=ENDED&limit=100")
         assert ids[0] in [room["id"] for room in ended["rooms"]]
         assert (await studio.ask("GET", "/api/room?status=ABORTED"))[0] == 200

@@ -8,8 +8,6 @@ import pytest
 from tests.studio import WS_HOST, Studio
 from tests.visitors import URL_SAFE, pcm
 
-pytestmark = pytest.mark.xdist_group("v1 rooms")
-
 
 class TestQueries:
     """One endpoint, told apart by its query string."""

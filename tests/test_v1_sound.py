@@ -9,8 +9,6 @@ import pytest
 
 from tests.visitors import pcm
 
-pytestmark = pytest.mark.xdist_group("v1 sound")
-
 
 class TestSound:
     """What is heard by whom."""
