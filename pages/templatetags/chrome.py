@@ -1,14 +1,17 @@
-"""How a template draws an icon and a time."""
+"""How a template draws an icon, a time, and what is missing."""
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from pages import times
+from pages import gaps, times
 
 register = template.Library()
 register.simple_tag(times.moment)
 register.filter(times.stopwatch)
+register.filter(gaps.gaps_in_words)
+register.filter(gaps.length_in_words)
+register.simple_tag(gaps.reason_in_words)
 
 
 @register.simple_tag
