@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
 from accounts.tenancy import TenantQuerySet
-from devices.models import Device
+from devices.models import Device, Worker
 from rooms.models import Room
 
 
@@ -86,6 +86,7 @@ class Segment(models.Model):
     """One file of a recording's log, with its place on the timeline in samples per channel.
 
     `gaps` is a list of [samples of sound before it in this segment, samples, reason, estimated].
+    `upload_due_at` is when offsite storage is concerned with it next: to upload it, or to give up the copy here.
     """
 
     class Place(models.TextChoices):
@@ -114,7 +115,11 @@ class Segment(models.Model):
         verbose_name_plural = _("segments")
         ordering = ["recording", "number"]
         constraints = [models.UniqueConstraint(fields=["recording", "number"], name="one_segment_each")]
-        indexes = [models.Index(fields=["recording", "start_sample"])]
+        indexes = [
+            models.Index(fields=["recording", "start_sample"]),
+            models.Index(fields=["upload_due_at"], condition=Q(place="here", is_closed=True), name="segments_to_upload"),
+            models.Index(fields=["upload_due_at"], condition=Q(place="both"), name="segments_to_free"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -233,3 +238,35 @@ class RetentionPolicy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization} · {self.room}" if self.room else str(self.organization)
+
+
+class Turn(models.Model):
+    """When something that one worker does for all of them is due next; whoever moves it on does it."""
+
+    name = models.CharField(_("name"), max_length=40, primary_key=True)
+    due_at = models.DateTimeField(_("due"))
+
+    class Meta:
+        verbose_name = _("turn")
+        verbose_name_plural = _("turns")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReportedTrouble(models.Model):
+    """What a worker cannot write down now, told to the pages of the other workers; gone when it is over."""
+
+    worker = models.ForeignKey(Worker, models.CASCADE, related_name="troubles", verbose_name=_("worker"))
+    kind = models.CharField(_("kind"), max_length=20)
+    since = models.DateTimeField(_("since"))
+    chunks_lost = models.PositiveBigIntegerField(_("chunks lost"), default=0)
+    seen_at = models.DateTimeField(_("last reported"))
+
+    class Meta:
+        verbose_name = _("trouble with the disk")
+        verbose_name_plural = _("troubles with the disk")
+        constraints = [models.UniqueConstraint(fields=["worker", "kind"], name="one_report_each")]
+
+    def __str__(self) -> str:
+        return f"{self.worker} {self.kind}"
