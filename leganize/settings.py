@@ -13,6 +13,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from leganize.s3 import s3_storage
 from leganize.secret_key import read_or_make_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -107,6 +108,30 @@ else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
+# Where closed segments go as well, once they do not lie here alone
+S3_BUCKET = env.str("S3_BUCKET", "")
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", "")
+S3_REGION = env.str("S3_REGION", "")
+S3_ACCESS_KEY = env.str("S3_ACCESS_KEY", "")
+S3_SECRET_KEY = env.str("S3_SECRET_KEY", "")
+S3_PREFIX = env.str("S3_PREFIX", "").strip("/")
+S3_KEEP_LOCAL_HOURS = env_int("S3_KEEP_LOCAL_HOURS", 168, low=0, high=24 * 3650)
+S3_CACHE_MB = env_int("S3_CACHE_MB", 2048, low=32, high=10**9)  # the largest segment has 16 MB
+S3_CACHE_DIR = DATA_DIR / "offsite-cache"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if S3_BUCKET:
+    STORAGES["recordings-offsite"] = s3_storage(
+        bucket_name=S3_BUCKET,
+        endpoint_url=S3_ENDPOINT_URL or None,
+        region_name=S3_REGION or None,
+        access_key=S3_ACCESS_KEY or None,
+        secret_key=S3_SECRET_KEY or None,
+        location=S3_PREFIX,
+    )
+
 # What is allowed
 OPEN_LOBBY = env.bool("OPEN_LOBBY", EMBEDDED)
 REHOME = env_choice("REHOME", "always" if EMBEDDED else "same-address", ("always", "same-address", "ask"))
@@ -117,6 +142,8 @@ GRANT_HOURS = env_int("GRANT_HOURS", 12, low=1, high=24 * 365)
 MAX_MESSAGE_BYTES = 256 * 1024  # one JPEG of a camera with room to spare; more is closed with 1009
 DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = MAX_MESSAGE_BYTES
 FSYNC = env_choice("FSYNC", "interval", ("interval", "always", "never"))
+DELETE_UNDO_HOURS = env_int("DELETE_UNDO_HOURS", 24, low=0, high=24 * 365)
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
 INSTALLED_APPS = [
     "leganize",  # its commands come before Daphne's
@@ -276,6 +303,7 @@ LOGGING = {
         "uvicorn": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "uvicorn.error": {"level": "WARNING"},  # at INFO it writes a line per socket, we write our own
         "uvicorn.access": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},  # at INFO it says where it found the keys
         "channels_redis": {"level": "CRITICAL"},  # a traceback a second without Redis; rooms.bus says it in a line
         "daphne": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
