@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 
 from accounts import passwords, sign_in
 from leganize import api, health
+from leganize.metrics import metrics
 
 accounts = [
     path("login/", auth.LoginView.as_view(), name="login"),
@@ -18,6 +19,7 @@ accounts = [
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("accounts/", include(accounts)),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),

@@ -94,6 +94,7 @@ class Relay:
         self.bus: Bus = bus or LocalBus()
         self.feeds: dict[UUID, Feed] = {}
         self.chunks = 0
+        self.delivered = self.dropped = 0  # of viewers that have left; their outboxes are gone
         self.on_worker_event: Callable[[dict[str, Any]], None] = lambda event: None
         self._channel = ""
         self._listener: asyncio.Task[None] | None = None
@@ -127,7 +128,10 @@ class Relay:
         feed = self.feeds.get(room_id)
         if feed is None:
             return
-        feed.viewers[viewer.dialect].discard(viewer)
+        if viewer in feed.viewers[viewer.dialect]:
+            feed.viewers[viewer.dialect].discard(viewer)
+            self.delivered += viewer.outbox.delivered
+            self.dropped += viewer.outbox.dropped
         if feed.everyone():
             self.bus.watch(room_id, [each.name for each in feed.everyone()])
             return

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -67,6 +68,26 @@ class PostgresServer:
             yield self._server.get_uri(database=name)
         finally:
             self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    @contextlib.contextmanager
+    def away(self, how: signal.Signals) -> Iterator[None]:
+        """While this lasts nobody is answered: SIGSTOP makes the server hang, SIGKILL ends it, and it starts again."""
+        import psutil
+
+        postmaster = psutil.Process(self._server.get_pid())
+        everyone = [postmaster, *postmaster.children(recursive=True)]
+        for process in everyone:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(how)
+        try:
+            yield
+        finally:
+            for process in reversed(everyone):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGCONT)
+            if how == signal.SIGKILL:
+                psutil.wait_procs(everyone, timeout=10)
+                self._server.ensure_postgres_running()
 
     def _execute(self, statement: str) -> None:
         import psycopg
