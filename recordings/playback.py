@@ -1,29 +1,88 @@
 """A recording as a WAV file: the header is computed when it is served, the sound is streamed from the segments."""
 
-import asyncio
-import struct
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http import Http404, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
-from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 
-from recordings.models import Recording
-from recordings.recorder import folder_of
-from recordings.segment_log import read_chunks, segments_of
+from leganize.wire.pcm import SAMPLE_BYTES
+from recordings.file_names import file_stem
+from recordings.models import Export, Recording
+from recordings.ranges import answer
+from recordings.sound import SILENCE, SKIP, length, read_pcm, sound_before
+from recordings.wav import wav_header
 
-WAV_HEADER_BYTES = 44
-MAX_WAV_BYTES = 0xFFFFFFFF - WAV_HEADER_BYTES  # RIFF counts in 32 bits
-BATCH_BYTES = 256 * 1024
+MAX_SECONDS = 10**9  # 30 years: what is asked beyond it is no time of a recording
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a recording, in samples of the axis that `gaps` names."""
+
+    recording: Recording
+    gaps: str
+    from_sample: int
+    to_sample: int
+
+    @property
+    def header(self) -> bytes:
+        """What stands before the sound in a WAV file."""
+        return wav_header(self._sound_bytes, self.recording.sample_rate_hz, self.recording.channels)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the WAV file has."""
+        return len(self.header) + self._sound_bytes
+
+    @property
+    def etag(self) -> str:
+        """Another one whenever a byte is another: a loss that is found late moves what comes after it."""
+        kept = self.recording
+        grows = kept.state != Recording.State.FINISHED
+        version = f"{length(kept)}-{length(kept, SKIP)}" if grows else str(kept.stored_bytes)
+        return f"{kept.pk.hex}-{self.gaps}-{self.from_sample}-{self.to_sample}-{version}"
+
+    def read(self, first: int, stop: int) -> Iterator[bytes]:
+        """Yield the bytes of the WAV file from one to another."""
+        header = self.header
+        if first < len(header):
+            yield header[first:stop]
+        at, end = max(first - len(header), 0), stop - len(header)
+        if end <= at:
+            return
+        frame_bytes = SAMPLE_BYTES * self.recording.channels
+        begin = self.from_sample + at // frame_bytes
+        skipped, left = at % frame_bytes, end - at
+        for piece in read_pcm(self.recording, begin, self.from_sample + -(-end // frame_bytes), self.gaps):
+            yield piece[skipped : skipped + left]
+            left -= len(piece) - skipped
+            skipped = 0
+
+    @property
+    def _sound_bytes(self) -> int:
+        return (self.to_sample - self.from_sample) * SAMPLE_BYTES * self.recording.channels
+
+
+def stretch_of(recording: Recording, from_s: float = 0.0, to_s: float = math.inf, gaps: str = SILENCE) -> Stretch:
+    """Return the part between two moments, in seconds by the clock from its start, as far as it is written now."""
+    written = length(recording)
+    first, stop = (min(written, round(min(at, MAX_SECONDS) * recording.sample_rate_hz)) for at in (from_s, to_s))
+    if gaps == SKIP:
+        first, stop = sound_before(recording, first), sound_before(recording, stop)
+    return Stretch(recording, gaps, first, stop)
+
+
+@require_safe
 def recording_wav(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
     """Send what is on disk of one recording, also while it still runs, to a session or an API key."""
     if request.headers.get("Authorization"):
@@ -33,63 +92,49 @@ def recording_wav(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
 
 @login_required
 def _wav_by_session(request: HttpRequest, recording_id: UUID) -> HttpResponseBase:
-    return _wav(request.user, recording_id)
+    return _wav(request, request.user, recording_id)
 
 
 @extend_schema(exclude=True)
-@api_view(["GET"])
+@api_view(["GET", "HEAD"])
 def _wav_by_key(request: Request, recording_id: UUID) -> HttpResponseBase:
-    return _wav(request.user, recording_id)
+    return _wav(request._request, request.user, recording_id)
 
 
-def _wav(user: Any, recording_id: UUID) -> StreamingHttpResponse:
+def _wav(request: HttpRequest, user: Any, recording_id: UUID) -> HttpResponseBase:
     found = Recording.objects.visible_to(user).select_related("device", "room").filter(pk=recording_id).first()
     if found is None:
         raise Http404
-    segments = segments_of(folder_of(found.organization_id, found.pk))
-    size = min(sum(len(piece) for piece in _sound(segments)), MAX_WAV_BYTES)
-    header = wav_header(size, found.sample_rate_hz, found.channels)
-    response = StreamingHttpResponse(_stream(header, segments, size), content_type="audio/wav")
-    response["Content-Length"] = str(size + WAV_HEADER_BYTES)
-    name = slugify(f"{found.room.name} {found.device} {found.started_at:%Y-%m-%d %H%M}") or "recording"
-    response["Content-Disposition"] = f'attachment; filename="{name}.wav"'
-    return response
+    try:
+        stretch = stretch_of(found, *_moments(request), _gaps(request))
+    except ValueError as error:
+        return JsonResponse({"detail": str(error)}, status=400)
+    name = f"{file_stem(found)}.wav"
+    return answer(request, stretch.read, size=stretch.size, etag=stretch.etag, content_type="audio/wav", file_name=name)
 
 
-def wav_header(data_bytes: int, sample_rate_hz: int, channels: int) -> bytes:
-    """Return the 44 bytes before s16le PCM of `data_bytes`."""
-    block = 2 * channels
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        b"RIFF", data_bytes + WAV_HEADER_BYTES - 8, b"WAVE",
-        b"fmt ", 16, 1, channels, sample_rate_hz, sample_rate_hz * block, block, 16,
-        b"data", data_bytes,
-    )  # fmt: skip
+def _gaps(request: HttpRequest) -> str:
+    asked = request.GET.get("gaps", SILENCE)
+    if asked not in Export.Gaps.values:
+        raise ValueError(_("“gaps” is one of: %(all)s.") % {"all": ", ".join(Export.Gaps.values)})
+    return asked
 
 
-def _sound(segments: list[Path]) -> Iterator[bytes]:
-    for path in segments:
-        for chunk in read_chunks(path):
-            yield chunk.payload
+def _moments(request: HttpRequest) -> tuple[float, float]:
+    from_s, to_s = _seconds(request, "from", 0.0), _seconds(request, "to", math.inf)
+    if from_s > to_s:
+        raise ValueError(_("“from” lies after “to”."))
+    return from_s, to_s
 
 
-async def _stream(header: bytes, segments: list[Path], size: int) -> AsyncIterator[bytes]:
-    """Yield header and sound in large pieces, read on a thread; a running recording ends where the header says."""
-    yield header
-    pieces, left = _batches(segments), size
-    while left and (piece := await asyncio.to_thread(next, pieces, b"")):
-        piece = piece[:left]
-        left -= len(piece)
-        yield piece
-
-
-def _batches(segments: list[Path]) -> Iterator[bytes]:
-    batch: list[bytes] = []
-    waiting = 0
-    for payload in _sound(segments):
-        batch.append(payload)
-        waiting += len(payload)
-        if waiting >= BATCH_BYTES:
-            yield b"".join(batch)
-            batch, waiting = [], 0
-    yield b"".join(batch)
+def _seconds(request: HttpRequest, name: str, default: float) -> float:
+    text = request.GET.get(name)
+    if text is None:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise ValueError(_("“%(name)s” is a number of seconds from the start, 0 or more.") % {"name": name})
+    return seconds

@@ -22,7 +22,7 @@ _STARTS = {SILENCE: "start_sample", SKIP: "start_audio_sample"}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A part of a segment that is sound or a gap throughout. `offset` is None in a gap, else samples of sound before."""
+    """A part of a segment that is all sound or all gap. `offset`: samples of sound before it, None for a gap."""
 
     start: int
     samples: int
