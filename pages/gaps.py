@@ -10,7 +10,7 @@ MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
 
 def reason_in_words(reason: str, *, estimated: bool = False) -> str:
-    """Say why there is no sound: "Device offline"; of an estimate nobody knows more than that it was lost on the way."""
+    """Say why there is no sound: "Device offline". Of an estimate nobody knows more than that it was lost."""
     if estimated:
         return _("Lost on the way, estimated")
     return str(Reason(reason).label) if reason in Reason.values else reason

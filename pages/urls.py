@@ -4,7 +4,7 @@ from django.urls import path
 from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 
-from pages.views import devices, recordings, rooms, surroundings
+from pages.views import devices, recording_sounds, recordings, rooms, surroundings
 from recordings.playback import recording_wav
 
 urlpatterns = [
@@ -23,6 +23,10 @@ urlpatterns = [
     path("devices/<uuid:pk>/replace/", devices.replace, name="device_replace"),
     path("devices/<uuid:pk>/release/", devices.give_up, name="device_release"),
     path("recordings/", recordings.recordings, name="recordings"),
+    path("recordings/news/", recordings.news, name="recordings_news"),
+    path("recordings/sounds/", recording_sounds.sounds, name="recordings_sounds"),
+    path("recordings/deleted/", recordings.deleted, name="recordings_deleted"),
+    path("recordings/<uuid:pk>/restore/", recordings.restore, name="recording_restore"),
     path("recordings/<uuid:recording_id>/audio.wav", recording_wav, name="recording_wav"),
     path("theme/", surroundings.set_theme, name="set_theme"),
     # conditional: a new version speaks at once, the same one is not sent twice

@@ -1,24 +1,32 @@
-"""Recordings: what is kept, by day, newest first."""
+"""Recordings: what is kept, by day, newest first; what is new in that list; and what was deleted and can come back."""
 
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
-from django.db.models import Count, Sum
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
+from accounts.models import Organization
+from devices.models import Device
+from pages.choice import LENGTHS, STATES, Choice, identity
+from pages.decisions import decide, way_back
+from pages.recording_rows import Row, rows_of
 from pages.times import viewers_zone
 from recordings.models import Recording
 from recordings.space import days_left
 from rooms.models import Room
 
-PER_PAGE = 100
+PER_PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -26,54 +34,89 @@ class Day:
     """The recordings that began on one day of the viewer's calendar."""
 
     date: date
-    recordings: list[Recording]
+    rows: list[Row]
 
 
 @login_required
 @require_GET
 def recordings(request: HttpRequest) -> HttpResponse:
-    """List what is kept, in one room or in all."""
+    """List what is kept, as far as the query string asks for it."""
     seen = Recording.objects.visible_to(request.user)
-    everything = seen.aggregate(count=Count("pk"), bytes=Sum("stored_bytes"))
-    asked = {name: request.GET.get(name, "").strip() for name in ("q", "room")}
-    rooms = Room.objects.visible_to(request.user).filter(recordings__isnull=False).distinct()
-    chosen = next((room for room in rooms if str(room.pk) == asked["room"]), None)
-    matching = seen.select_related("room", "device")
-    if chosen:
-        matching = matching.filter(room=chosen)
-    if asked["q"]:
-        matching = _saying(matching, asked["q"])
-    page = Paginator(matching, PER_PAGE).get_page(request.GET.get("page"))
+    choice = Choice.read(request.GET)
+    page = _page(request, choice)
+    operable = Organization.objects.operable_by(request.user)
     context = {
-        "days": _by_day(page.object_list, request),
+        "days": _by_day(page, request),
         "page": page,
-        "everything": everything,
+        "everything": seen.aggregate(count=Count("pk"), bytes=Sum("stored_bytes")),
         "days_left": days_left(),
-        "rooms": rooms,
-        "asked": asked,
-        "is_filtered": any(asked.values()),
+        "rooms": Room.objects.visible_to(request.user).filter(pk__in=seen.order_by().values("room")).order_by("name"),
+        "devices": _devices(request, seen),
+        "states": {name: words for name, (words, _asked) in STATES.items()},
+        "lengths": {name: words for name, (words, _asked) in LENGTHS.items()},
+        "choice": choice,
+        "may_operate": operable.exists(),
+        "just_deleted": _just_deleted(request),
     }
     return render(request, "pages/recordings.html", context)
 
 
-def _saying(found: Any, text: str) -> Any:
-    if "\0" in text:  # no name has one, and PostgreSQL refuses to be asked
-        return found.none()
-    return found.filter(room__name__icontains=text) | found.filter(device__name__icontains=text) | found.filter(
-        device__device_id__icontains=text
-    )  # fmt: skip
+@never_cache
+@login_required
+@require_GET
+def news(request: HttpRequest) -> JsonResponse:
+    """Tell a list that is open which rows it should show, which of them say something new, and how large they are."""
+    rows = rows_of(_page(request, Choice.read(request.GET)).object_list)
+    return JsonResponse({"rows": [{"id": str(row.recording.pk), "key": row.key, "size": row.size} for row in rows]})
 
 
-def _by_day(found: Any, request: HttpRequest) -> list[Day]:
+@login_required
+@require_GET
+def deleted(request: HttpRequest) -> HttpResponse:
+    """List what was deleted a short while ago, to those who may take it back."""
+    if not Organization.objects.operable_by(request.user).exists():
+        raise PermissionDenied
+    found = _deleted(request).select_related("room", "device").order_by("-deleted_at")
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "rows": rows_of(page.object_list), "hours": settings.DELETE_UNDO_HOURS}
+    return render(request, "pages/recordings_deleted.html", context)
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Take a deletion back."""
+    found = get_object_or_404(_deleted(request).select_related("organization", "room", "device"), pk=pk)
+    found.deleted_at = None
+    return decide(
+        request,
+        lambda: found.save(update_fields=["deleted_at"]),
+        _("“%(name)s” is back.") % {"name": found},
+        way_back(request, "recordings"),
+    )
+
+
+def _page(request: HttpRequest, choice: Choice) -> Page:
+    found = choice.of(Recording.objects.visible_to(request.user)).select_related("room", "device")
+    return Paginator(found.order_by("-started_at", "pk"), PER_PAGE).get_page(request.GET.get("page"))
+
+
+def _by_day(page: Page, request: HttpRequest) -> list[Day]:
     zone = viewers_zone(request)
-    for recording in found:
-        recording.length_seconds = _length_seconds(recording)
-    days = groupby(found, lambda recording: recording.started_at.astimezone(zone).date())
-    return [Day(day, list(recordings)) for day, recordings in days]
+    days = groupby(rows_of(page.object_list), lambda row: row.recording.started_at.astimezone(zone).date())
+    return [Day(day, list(rows)) for day, rows in days]
 
 
-def _length_seconds(recording: Recording) -> float:
-    """Return how long a recording is by the clock; one that runs grows."""
-    running = recording.state == Recording.State.RECORDING
-    until = recording.ended_at or (timezone.now() if running else recording.written_until) or recording.started_at
-    return (until - recording.started_at).total_seconds()
+def _devices(request: HttpRequest, seen: QuerySet[Recording]) -> list[Device]:
+    found = Device.objects.visible_to(request.user).filter(pk__in=seen.order_by().values("device"))
+    return sorted(found, key=lambda device: str(device).casefold())
+
+
+def _deleted(request: HttpRequest) -> QuerySet[Recording]:
+    return Recording.objects.operable_by(request.user).exclude(deleted_at=None)
+
+
+def _just_deleted(request: HttpRequest) -> Recording | None:
+    """Return the recording that the address says was deleted a moment ago, if it was and may be taken back."""
+    named = identity(request.GET.get("deleted", ""))
+    return _deleted(request).select_related("room", "device").filter(pk=named).first() if named else None
