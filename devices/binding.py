@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -29,6 +30,9 @@ class Binding:
     room_id: UUID | None
     records: bool
     wanted: bool
+    wanted_at_us: int = 0
+    """When its capture was last asked for, or no longer: µs since 1970."""
+    room_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Refreshed:
 
 
 _NOBODY = UUID(int=0)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def authenticate(hellos: Iterable[Hello]) -> dict[Hello, Admission]:
@@ -204,4 +209,11 @@ def _binding(device: Device) -> Binding:
         room_id=room.pk if room else None,
         records=bool(room and room.records),
         wanted=device.desired_capture,
+        wanted_at_us=microseconds(device.desired_at),
+        room_name=room.name if room else "",
     )
+
+
+def microseconds(moment: datetime | None) -> int:
+    """Return µs since 1970, exactly; 0 for no moment."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) if moment else 0

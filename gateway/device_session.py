@@ -15,6 +15,10 @@ class DeviceSession(Protocol):
     token_id: int | None
 
     @property
+    def is_recorded(self) -> bool:
+        """Tell whether what it sends from now on is to be kept."""
+
+    @property
     def may_rehome(self) -> bool:
         """Tell whether this socket came with its ID alone and still waits."""
 

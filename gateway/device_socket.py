@@ -66,9 +66,9 @@ class DeviceSocket:
     def refreshed(self, fresh: Refreshed) -> None:
         """Take what the heartbeat read."""
         self.session.look_at_clock()
-        if self.session.binding and not self.session.binding.wanted:
-            recorder.rests(self.session.binding.device_id)
         self._perform(self.session.refreshed(fresh))
+        if self.report.device_id and not self.session.is_recorded:
+            recorder.rests(self.report.device_id)
         self._tell_presence()
 
     def replaced(self) -> None:

@@ -80,6 +80,11 @@ class V1DeviceSession:
         return self.state is State.LEAVING
 
     @property
+    def is_recorded(self) -> bool:
+        """Tell whether what it sends from now on is to be kept."""
+        return self.binding is not None and self.binding.wanted and self.binding.records
+
+    @property
     def may_rehome(self) -> bool:
         """Tell whether this socket came with its ID alone and still waits."""
         return self.state is State.PENDING and not self.hello.token

@@ -142,6 +142,7 @@ GRANT_HOURS = env_int("GRANT_HOURS", 12, low=1, high=24 * 365)
 MAX_MESSAGE_BYTES = 256 * 1024  # one JPEG of a camera with room to spare; more is closed with 1009
 DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = MAX_MESSAGE_BYTES
 FSYNC = env_choice("FSYNC", "interval", ("interval", "always", "never"))
+RESUME_WITHIN_SECONDS = env_int("RESUME_WITHIN_SECONDS", 3600, low=0, high=7 * 86400)
 DELETE_UNDO_HOURS = env_int("DELETE_UNDO_HOURS", 24, low=0, high=24 * 365)
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 

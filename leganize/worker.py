@@ -21,7 +21,7 @@ from devices.models import Connection, Worker
 from devices.presence import presence
 from gateway import sockets
 from leganize import boards, refresh
-from recordings import index
+from recordings import index, recovery
 from recordings.recorder import recorder
 from rooms.bus import Bus, LocalBus, RedisBus
 from rooms.relay import relay
@@ -61,7 +61,7 @@ class HeldWorker:
         await asyncio.to_thread(recorder.stop)
         await presence.flush()
         with contextlib.suppress(DatabaseError):  # the lease runs out by itself
-            await self._in_thread(index.write_rows, recorder.recordings())
+            await self._in_thread(_write_news)
             await self._in_thread(_end_lease, self.id)
         await relay.stop()
 
@@ -78,13 +78,13 @@ class HeldWorker:
             try:
                 await self._in_thread(_take_lease, self.id)
                 await self._in_thread(_bury_the_dead, self.id)
-                if settings.EMBEDDED:  # nobody else writes: what runs by its row was cut off
-                    await self._in_thread(index.settle_abandoned, timedelta(0))
+                await self._in_thread(recovery.settle)
                 break
             except DatabaseError as error:
                 logger.warning("waiting for the database: %s", error)
                 await asyncio.sleep(1)
-        self._tasks = [asyncio.create_task(work) for work in (self._beat_forever(), self._flush_forever())]
+        work = (self._beat_forever(), self._flush_forever(), self._rebuild_once())
+        self._tasks = [asyncio.create_task(each) for each in work]
         logger.info("worker %s holds sockets now", self.id)
 
     async def _beat_forever(self) -> None:
@@ -98,6 +98,16 @@ class HeldWorker:
                 # a heart that stops at the first surprise would leave every socket as it is, for ever
                 self._complain("a heartbeat failed", exc_info=True)
             await self._rest(started_s)
+
+    async def _rebuild_once(self) -> None:
+        """Compare all recordings on disk with their rows, on a thread of its own: there may be thousands."""
+        try:
+            count = await DatabaseSyncToAsync(recovery.rebuild_lost_rows, thread_sensitive=False)()
+        except (DatabaseError, OSError) as error:
+            logger.error("recordings on disk were not compared with their rows: %s", error)
+        else:
+            if count:
+                logger.info("%d recordings that were cut off have their rows again", count)
 
     async def _rest(self, started_s: float) -> None:
         await asyncio.sleep(SOONEST_S)
@@ -116,7 +126,7 @@ class HeldWorker:
         await refresh.pages(self._in_thread)
         await presence.flush()
         await boards.push(self._in_thread)
-        await self._in_thread(index.write_rows, recorder.recordings())
+        await self._in_thread(_write_news)
         if self._beats % LEASE_EVERY_BEATS == 1:
             await self._in_thread(_take_lease, self.id)
         if self._beats % SETTLE_EVERY_BEATS == 1:
@@ -182,9 +192,16 @@ def _end_lease(worker_id: UUID) -> None:
     Worker.objects.filter(pk=worker_id).update(stopped_at=timezone.now())
 
 
+def _write_news() -> None:
+    """Bring the rows up to what the recorder wrote; what fails is told again with the next beat."""
+    news = recorder.news()
+    index.write_rows(news)
+    recorder.saved(news)
+
+
 def _tidy() -> None:
     """Settle what dead workers left, and forget connections that nobody will ask about."""
-    index.settle_abandoned()
+    recovery.settle()
     old = timezone.now() - KEEP_CONNECTIONS
     Connection.objects.filter(opened_at__lt=old).exclude(closed_at=None, worker__stopped_at=None).delete()
     Worker.objects.filter(seen_at__lt=old).delete()

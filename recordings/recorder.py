@@ -1,238 +1,216 @@
 """Keeps what devices capture: chunks are offered without waiting, and one thread writes them to the segment log."""
 
-import logging
+import os
 import threading
 import time
-import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from devices.binding import Binding
 from leganize.wire.chunk import Chunk
-from recordings.segment_log import SegmentWriter
-
-logger = logging.getLogger(__name__)
+from recordings.clocks import Clocks
+from recordings.folder import folder_of as folder_of
+from recordings.growing import Snapshot
+from recordings.troubles import Trouble, Troubles
+from recordings.writing import Offer, Writing
 
 MAX_WAITING_BYTES = 16 * 1024 * 1024  # a disk may stall for 12 s under 40 microphones before anything is given up
-SYNC_EVERY_S = 1.0
-QUIET_AFTER_STOP_S = 1.0
-ABSENT_S = 60.0  # a device that drops and returns within this time goes on in the same recording
-COMPLAIN_EVERY_S = 1.0
-
-Key = tuple[UUID, UUID, int, int]
-
-
-@dataclass(slots=True)
-class OpenRecording:
-    """One recording as it grows. `stored_bytes` counts payload that the kernel has."""
-
-    id: UUID
-    organization_id: UUID
-    room_id: UUID
-    device_id: UUID
-    sample_rate_hz: int
-    channels: int
-    folder: Path
-    started_at: datetime
-    stored_bytes: int = 0
-    samples: int = 0
-    missing_seconds: float = 0.0  # between one connection's last chunk and the next one's first
-    written_until: datetime | None = None
-    finished: bool = False
-    last_s: float = 0.0
-    writers: dict[UUID, SegmentWriter] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    binding: Binding
-    room_id: UUID
-    epoch: UUID
-    chunk: Chunk
-    arrived_at_us: int
+WRITE_EVERY_S = 0.05  # what a crash can take with it; a wake-up per chunk would cost more than its writing
+SECOND_US = 1_000_000
+TELL_EVERY_US = SECOND_US // 4
+QUIET_AFTER_STOP_US = SECOND_US
+RETRY_FULL_DISK_US = SECOND_US // 2
+RESERVED_BYTES = 64 * 1024 * 1024  # left for the database beside us, which must go on when recording cannot
+RESERVED_SHARE = 0.02  # of a disk so small that the above would be most of it
 
 
 class Recorder:
-    """One per worker. Everything but the writing itself returns at once, from any thread."""
+    """One per worker. What sockets and heartbeat call returns at once, and is called from the event loop's thread."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.dropped = 0
-        self._clock = clock
-        self._waiting: deque[_Offer] = deque()
-        self._waiting_bytes = 0
+    def __init__(self, clocks: Clocks | None = None) -> None:
+        self.clocks = clocks or Clocks()
+        self.lost_chunks: Counter[str] = Counter()
+        """Chunks that were not kept, by reason."""
+        self.written_chunks = 0
+        self.lag_us = 0
+        """How long the newest chunk that was written had waited."""
+        self.sync_seconds = 0.0
+        """How long the last round of syncs took."""
+        self._troubles = Troubles()
+        self._writing = Writing(self.clocks)
+        self._waiting: deque[Offer] = deque()
+        self._offered_bytes = self._taken_bytes = 0  # each has one writer, so no lock is needed
+        self._lost: Counter[UUID] = Counter()
         self._left: deque[UUID] = deque()
         self._resting: set[UUID] = set()
-        self._open: dict[Key, OpenRecording] = {}
-        self._finished: deque[OpenRecording] = deque()
-        self._changed = threading.Condition()
+        self._refused: frozenset[UUID] = frozenset()
+        self._news: dict[UUID, Snapshot] = {}
+        self._saved: deque[Snapshot] = deque()
         self._thread: threading.Thread | None = None
-        self._stopping = False
-        self._complained_s = float("-inf")
+        self._stopping = threading.Event()
+        self._second_us = self._told_us = self._tried_us = -SECOND_US
+        self._has_room = True
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Payload bytes that wait to be written."""
+        return self._offered_bytes - self._taken_bytes
 
     def offer(self, binding: Binding, room_id: UUID, epoch: UUID, chunk: Chunk) -> bool:
-        """Queue `chunk` of a device's connection for writing; False, and counted, when the disk is too far behind."""
-        with self._changed:
-            if binding.wanted:
-                self._resting.discard(binding.device_id)
-            if self._waiting_bytes + len(chunk.payload) > MAX_WAITING_BYTES:
-                self.dropped += 1
-                self._complain("the disk is too slow: %d chunks were not kept", self.dropped)
-                return False
-            self._waiting.append(_Offer(binding, room_id, epoch, chunk, time.time_ns() // 1000))
-            self._waiting_bytes += len(chunk.payload)
-            self._changed.notify()
+        """Queue `chunk` of a device's connection for writing; False, and declared, when the disk is too far behind."""
+        if binding.wanted:
+            self._resting.discard(binding.device_id)
+        if self.waiting_bytes + len(chunk.payload) > MAX_WAITING_BYTES:
+            self._lost[epoch] += chunk.samples
+            self.lost_chunks["queue-full"] += 1
+            self._troubles.note("disk-slow", self.clocks.steady_us())
+            return False
+        offer = Offer(binding, room_id, epoch, chunk, self.clocks.steady_us(), self._lost.pop(epoch, 0))
+        self._waiting.append(offer)
+        self._offered_bytes += len(chunk.payload)
         return True
 
     def left(self, epoch: UUID) -> None:
-        """Close the segment of a connection that ended."""
-        with self._changed:
-            self._left.append(epoch)
+        """Note that a connection ended: its recording waits for the device's return."""
+        self._lost.pop(epoch, None)
+        self._left.append(epoch)
 
     def rests(self, device_id: UUID) -> None:
         """Note that nothing more is wanted of a device: its recording ends after 1 s of quiet."""
-        with self._changed:
-            self._resting.add(device_id)
+        self._resting.add(device_id)
+
+    def refuse(self, organizations: frozenset[UUID]) -> None:
+        """Keep nothing more of these organizations until they are named no longer: they are over their quota."""
+        self._refused = organizations
+
+    def troubles(self) -> list[Trouble]:
+        """Return what keeps sound from being kept now, the oldest first."""
+        return self._troubles.now(self.clocks.steady_us())
+
+    def news(self) -> list[Snapshot]:
+        """Return what this worker wrote and the rows do not say yet; `saved` forgets it."""
+        return list(self._news.values())
+
+    def saved(self, snapshots: list[Snapshot]) -> None:
+        """Note that the rows say this by now."""
+        self._saved.extend(snapshots)
 
     def start(self) -> None:
         """Start the writing thread."""
         if self._thread is None or not self._thread.is_alive():
-            self._stopping = False
+            self._stopping.clear()
             self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """Write what waits, close everything, and end the thread."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
+        """Write what waits, close everything so that another worker may go on, and end the thread."""
+        self._stopping.set()
         if self._thread:
             self._thread.join(timeout=10)
 
-    def recordings(self) -> list[OpenRecording]:
-        """Return the open recordings, and once each those that finished since the last call."""
-        with self._changed:
-            finished = list(self._finished)
-            self._finished.clear()
-            return [*self._open.values(), *finished]
+    def write_once(self, *, stopping: bool = False) -> None:
+        """Do what is due. The thread calls it 20 times a second; a test without a thread, whenever it likes."""
+        now_us = self.clocks.steady_us()
+        for offer in self._writing.held_back():
+            self._keep(offer, now_us)
+        while self._waiting:
+            offer = self._waiting.popleft()
+            self._keep(offer, now_us)
+            self._taken_bytes += len(offer.chunk.payload)
+        while self._left:
+            self._writing.leave(self._left.popleft(), "device-offline")
+        if stopping:
+            self._writing.leave_all("moved")
+        self._attempt(self._writing.park)
+        self._attempt(self._writing.finish_quiet, self._resting, now_us - QUIET_AFTER_STOP_US)
+        if settings.FSYNC == "always" or now_us - self._second_us >= SECOND_US:
+            self._each_second(now_us)
+        if stopping or now_us - self._told_us >= TELL_EVERY_US:
+            self._told_us = now_us
+            self._tell()
 
     def _run(self) -> None:
-        synced_s = self._clock()
         while True:
-            with self._changed:
-                if not self._waiting and not self._stopping:
-                    self._changed.wait(timeout=SYNC_EVERY_S / 2)
-                batch, self._waiting = self._waiting, deque()
-                left, self._left = self._left, deque()
-                stopping = self._stopping
-            for offer in batch:
-                self._keep(offer)
-            for epoch in left:
-                self._close_writer(epoch)
-            if settings.FSYNC == "always" or (
-                settings.FSYNC == "interval" and self._clock() - synced_s >= SYNC_EVERY_S
-            ):
-                self._sync()
-                synced_s = self._clock()
-            self._finish_quiet(everything=stopping)
+            stopping = self._stopping.wait(WRITE_EVERY_S)
+            try:
+                self.write_once(stopping=stopping)
+            except Exception as error:
+                # a writer that stops at the first surprise would lose everything that comes after it
+                self._troubles.note("disk-refuses", self.clocks.steady_us(), lost=0, why=repr(error))
             if stopping:
                 return
 
-    def _keep(self, offer: _Offer) -> None:
+    def _keep(self, offer: Offer, now_us: int) -> None:
+        if offer.binding.organization_id in self._refused:
+            self._lose(offer, "over-quota", organization=offer.binding.organization_id)
+        elif not self._may_write(now_us):
+            self._lose(offer, "disk-full")
+        else:
+            try:
+                if self._writing.keep(offer):
+                    self.written_chunks += 1
+                    self.lag_us = self.clocks.steady_us() - offer.steady_us
+            except OSError as error:
+                self._has_room, self._tried_us = False, now_us
+                self._lose(offer, "disk-full", why=error)
+
+    def _lose(self, offer: Offer, kind: str, *, organization: UUID | None = None, why: object = "") -> None:
+        self._writing.lose(offer, "disk-full")  # a quota is a disk of one's own
+        self.lost_chunks[kind] += 1
+        self._troubles.note(kind, self.clocks.steady_us(), organization=organization, why=why)
+
+    def _may_write(self, now_us: int) -> bool:
+        """Tell whether there is room; where there was none, look again twice a second."""
+        if not self._has_room and now_us - self._tried_us >= RETRY_FULL_DISK_US:
+            self._tried_us, self._has_room = now_us, has_room()
+        return self._has_room
+
+    def _each_second(self, now_us: int) -> None:
+        self._second_us, started_s = now_us, time.monotonic()
+        if self._has_room and not has_room():
+            self._has_room, self._tried_us = False, now_us
+        for recording in self._writing.recordings():
+            self._attempt(recording.tick)
+        self.sync_seconds = time.monotonic() - started_s
+
+    def _attempt(self, work: Callable[..., None], *values: Any) -> None:
+        """Do what is tried again later where the disk refuses."""
         try:
-            recording = self._recording_of(offer)
-            writer = recording.writers.get(offer.epoch)
-            if writer is None:
-                recording.missing_seconds += _silence_before(offer, recording)
-                writer = recording.writers[offer.epoch] = SegmentWriter(
-                    recording.folder, offer.epoch.hex, _meta(recording), self._clock
-                )
-            writer.append(offer.chunk, offer.arrived_at_us)
-            recording.stored_bytes += len(offer.chunk.payload)
-            recording.samples += offer.chunk.samples
-            recording.written_until = datetime.fromtimestamp(offer.arrived_at_us / 1e6, UTC)
-            recording.last_s = self._clock()
+            work(*values)
         except OSError as error:
-            self.dropped += 1
-            self._complain("the disk refuses: %s", error)
-        finally:
-            with self._changed:
-                self._waiting_bytes -= len(offer.chunk.payload)
+            self._troubles.note("disk-refuses", self.clocks.steady_us(), lost=0, why=error)
 
-    def _recording_of(self, offer: _Offer) -> OpenRecording:
-        chunk, binding = offer.chunk, offer.binding
-        key = (binding.device_id, offer.room_id, chunk.sample_rate_hz, chunk.channels)
-        found = self._open.get(key)
-        if found is None:
-            identity = uuid.uuid4()
-            found = OpenRecording(
-                identity, binding.organization_id, offer.room_id, binding.device_id, chunk.sample_rate_hz,
-                chunk.channels, folder_of(binding.organization_id, identity),
-                datetime.fromtimestamp(offer.arrived_at_us / 1e6, UTC), last_s=self._clock(),
-            )  # fmt: skip
-            with self._changed:
-                self._open[key] = found
-        return found
-
-    def _sync(self) -> None:
-        for recording in self._open.values():
-            for writer in recording.writers.values():
-                try:
-                    writer.sync()
-                except OSError as error:
-                    self._complain("the disk does not confirm what was written: %s", error)
-
-    def _close_writer(self, epoch: UUID) -> None:
-        for recording in self._open.values():
-            writer = recording.writers.pop(epoch, None)
-            if writer:
-                writer.close()
-
-    def _finish_quiet(self, *, everything: bool) -> None:
-        now = self._clock()
-        for key, recording in list(self._open.items()):
-            patience = QUIET_AFTER_STOP_S if recording.device_id in self._resting else ABSENT_S
-            if not everything and now - recording.last_s < patience:
-                continue
-            for writer in recording.writers.values():
-                writer.close()
-            recording.finished = True
-            with self._changed:
-                del self._open[key]
-                self._finished.append(recording)
-
-    def _complain(self, sentence: str, *values: object) -> None:
-        if self._clock() - self._complained_s >= COMPLAIN_EVERY_S:
-            self._complained_s = self._clock()
-            logger.error(sentence, *values)
+    def _tell(self) -> None:
+        """Replace the news whole, so that they can be read without a lock while this thread goes on."""
+        news = dict(self._news)
+        while self._saved:
+            told = self._saved.popleft()
+            if news.get(told.about.recording) is told:
+                del news[told.about.recording]
+            elif told.about.recording in news:
+                newer = news[told.about.recording]
+                fresh = tuple(entry for entry in newer.closed if entry not in told.closed)
+                news[told.about.recording] = replace(newer, closed=fresh)
+        for snapshot in self._writing.snapshots():
+            older = news.get(snapshot.about.recording)
+            closed = {entry.number: entry for entry in (older.closed if older else ())}
+            closed |= {entry.number: entry for entry in snapshot.closed}
+            news[snapshot.about.recording] = replace(snapshot, closed=tuple(closed.values()))
+        self._news = news
 
 
-def _silence_before(offer: _Offer, recording: OpenRecording) -> float:
-    if recording.written_until is None:
-        return 0.0
-    since_s = offer.arrived_at_us / 1e6 - recording.written_until.timestamp()
-    return max(0.0, since_s - offer.chunk.duration_us / 1e6)
-
-
-def folder_of(organization_id: UUID, recording_id: UUID) -> Path:
-    """Return where the segments of a recording lie."""
-    return Path(settings.RECORDINGS_DIR) / organization_id.hex / recording_id.hex
-
-
-def _meta(recording: OpenRecording) -> dict[str, str | int]:
-    return {
-        "recording": str(recording.id),
-        "organization": str(recording.organization_id),
-        "room": str(recording.room_id),
-        "device": str(recording.device_id),
-        "sample_rate_hz": recording.sample_rate_hz,
-        "channels": recording.channels,
-    }
+def has_room() -> bool:
+    """Tell whether the recordings' disk has more free space than is left to the database beside them."""
+    folder = Path(settings.RECORDINGS_DIR)
+    disk = os.statvfs(folder if folder.exists() else settings.DATA_DIR)
+    free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    return free > min(RESERVED_BYTES, size * RESERVED_SHARE)
 
 
 recorder = Recorder()

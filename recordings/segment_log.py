@@ -1,13 +1,12 @@
 """The segment log: append-only files of records, each with its length and CRC, so that what was written is found."""
 
-import fcntl
+import hashlib
 import json
 import os
 import struct
-import time
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ _HEADER = struct.Struct(
     "!4sB3xQII"
 )  # magic, kind, arrival in µs since 1970, length, CRC-32 of all that follows the magic
 _CHECKED = struct.Struct("!BQI")
-SEGMENT_SECONDS = 30  # the most that a damaged file can take with it
-SEGMENT_BYTES = 16 * 1024 * 1024
-MAX_BODY_BYTES = 512 * 1024  # a chunk is smaller; a larger length is damage
+HEADER_BYTES = _HEADER.size
+MAX_BODY_BYTES = 512 * 1024  # a chunk and a seal of 16 MB are smaller; a larger length is damage
+DIGEST_BYTES = 16  # of SHA-256: nobody finds a second record with the same 128 bits
 SUFFIX = ".seg"
 
 
@@ -31,16 +30,42 @@ class RecordKind(IntEnum):
 
     META = 1  # JSON: whose sound this is
     CHUNK = 2  # a packed chunk
-    GAP = 3  # JSON: from, to and why
+    GAP = 3  # JSON: a Gap
+    SEAL = 4  # the digests of all records before it; nothing follows
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as it was read back. `arrived_at_us` is µs since 1970 by the server's clock."""
+    """One record as it was read back. `arrived_at_us` is µs since 1970 by the recording's clock."""
 
     kind: RecordKind
     arrived_at_us: int
     body: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch without sound: after `at` samples of sound of its segment, `samples` long, and why."""
+
+    at: int
+    samples: int
+    reason: str
+    estimated: bool = False
+
+
+@dataclass(slots=True)
+class SegmentContent:
+    """What one segment holds, up to its first damage. `whole_bytes` is the end of its last whole record."""
+
+    meta: dict[str, Any] = field(default_factory=dict)
+    chunks: list[Chunk] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    last_arrived_at_us: int = 0
+    whole_bytes: int = 0
+    file_bytes: int = 0
+    is_sealed: bool = False
 
 
 def pack_record(kind: RecordKind, arrived_at_us: int, body: bytes) -> bytes:
@@ -49,87 +74,146 @@ def pack_record(kind: RecordKind, arrived_at_us: int, body: bytes) -> bytes:
     return _HEADER.pack(MAGIC, kind, arrived_at_us, len(body), crc) + body
 
 
+def record_digest(record: bytes | memoryview) -> bytes:
+    """Return by what the seal knows a packed record."""
+    return hashlib.sha256(record).digest()[:DIGEST_BYTES]
+
+
+def segment_digest(digests: list[bytes]) -> str:
+    """Return the hex digest by which the index knows a whole segment: SHA-256 over the digests of its records."""
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the whole records of a segment, in order, and stop before the first that is torn or damaged."""
-    with path.open("rb") as file:
-        while len(header := file.read(_HEADER.size)) == _HEADER.size:
-            magic, kind, arrived_at_us, length, crc = _HEADER.unpack(header)
-            if magic != MAGIC or length > MAX_BODY_BYTES:
-                return
-            body = file.read(length)
-            if len(body) < length or zlib.crc32(body, zlib.crc32(_CHECKED.pack(kind, arrived_at_us, length))) != crc:
-                return
-            yield Record(RecordKind(kind), arrived_at_us, body)
+    data = path.read_bytes()
+    at = 0
+    while at + HEADER_BYTES <= len(data):
+        magic, kind, arrived_at_us, length, crc = _HEADER.unpack_from(data, at)
+        end = at + HEADER_BYTES + length
+        if magic != MAGIC or kind not in _KINDS or length > MAX_BODY_BYTES or end > len(data):
+            return
+        body = data[at + HEADER_BYTES : end]
+        if zlib.crc32(body, zlib.crc32(_CHECKED.pack(kind, arrived_at_us, length))) != crc:
+            return
+        yield Record(_KINDS[kind], arrived_at_us, body, record_digest(data[at:end]))
+        at = end
+
+
+def read_segment(path: Path) -> SegmentContent:
+    """Read a segment, at most some MB, as far as its records are whole. Raises OSError."""
+    content = SegmentContent(file_bytes=path.stat().st_size)
+    for record in read_records(path):
+        if content.is_sealed or not _take(content, record):
+            break  # what follows a seal, or what only a newer version can read, is not ours to guess
+        content.whole_bytes += HEADER_BYTES + len(record.body)
+        content.digests.append(record.digest)
+        content.last_arrived_at_us = record.arrived_at_us
+    content.gaps.sort(key=lambda gap: gap.at)  # one that was estimated is written after it happened
+    return content
+
+
+def runs(content: SegmentContent) -> Iterator[tuple[int, bytes]]:
+    """Yield the sound of a segment between its gaps: (samples since its start with gaps, s16le PCM)."""
+    if not content.chunks:
+        return
+    width = 2 * content.chunks[0].channels
+    pcm = b"".join(chunk.payload for chunk in content.chunks)
+    begun, missing = 0, 0
+    for gap in [*content.gaps, Gap(len(pcm) // width, 0, "")]:
+        if gap.at > begun:
+            yield begun + missing, pcm[begun * width : gap.at * width]
+        begun, missing = max(begun, gap.at), missing + gap.samples
 
 
 def read_chunks(path: Path) -> Iterator[Chunk]:
     """Yield the chunks of a segment in the order in which they were written."""
-    for record in read_records(path):
-        if record.kind is RecordKind.CHUNK:
-            try:
-                yield Chunk.unpack(record.body)
-            except WireError:
-                return  # its CRC holds, so a newer version wrote it: what follows is not ours to guess
+    yield from read_segment(path).chunks
 
 
-def segments_of(folder: Path) -> list[Path]:
-    """Return a recording's segments, oldest first: their names begin with the epoch, which sorts by time."""
-    return sorted(folder.glob(f"*{SUFFIX}"))
+def _take(content: SegmentContent, record: Record) -> bool:
+    try:
+        match record.kind:
+            case RecordKind.META:
+                content.meta = json.loads(record.body)
+            case RecordKind.CHUNK:
+                content.chunks.append(Chunk.unpack(record.body))
+            case RecordKind.GAP:
+                content.gaps.append(Gap(**json.loads(record.body)))
+            case RecordKind.SEAL:
+                content.is_sealed = True
+    except (WireError, ValueError, TypeError):
+        return False
+    return True
+
+
+_KINDS = {int(kind): kind for kind in RecordKind}
 
 
 class SegmentWriter:
-    """Writes one connection's records into segments, each locked while it is open. Used by one thread."""
+    """Writes one segment. A record that does not fit the disk leaves no trace. Used by one thread; raises OSError."""
 
-    def __init__(
-        self, folder: Path, epoch_hex: str, meta: dict[str, Any], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._folder, self._epoch_hex, self._meta, self._clock = folder, epoch_hex, meta, clock
-        self._descriptor: int | None = None
-        self._opened_s = 0.0
-        self._size = 0
-        self._number = 0
+    def __init__(self, path: Path, meta: dict[str, Any], arrived_at_us: int) -> None:
+        self.path = path
+        self.size = 0
+        self.digests: list[bytes] = []
         self._unsynced = False
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o640)
+        try:
+            self._append(RecordKind.META, arrived_at_us, json.dumps(meta).encode())
+        except OSError:
+            os.close(self._descriptor)
+            path.unlink()
+            raise
 
-    def append(self, chunk: Chunk, arrived_at_us: int) -> int:
-        """Write one chunk and return its bytes on disk; when this returns, the kernel has it. Raises OSError."""
-        if self._descriptor is None or self._is_full():
-            self._next_segment(arrived_at_us)
-        return self._write(pack_record(RecordKind.CHUNK, arrived_at_us, chunk.pack()))
+    @classmethod
+    def reopen(cls, path: Path, content: SegmentContent) -> "SegmentWriter":
+        """Go on after the last whole record of a segment whose writer died, and cut what is behind it."""
+        writer = cls.__new__(cls)
+        writer.path, writer.size, writer.digests = path, content.whole_bytes, list(content.digests)
+        writer._unsynced = True
+        writer._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        os.ftruncate(writer._descriptor, content.whole_bytes)
+        return writer
+
+    def append_chunk(self, chunk: Chunk, arrived_at_us: int) -> None:
+        """Write one chunk; when this returns, the kernel has it."""
+        self._append(RecordKind.CHUNK, arrived_at_us, chunk.pack())
+
+    def append_gap(self, gap: Gap, arrived_at_us: int) -> None:
+        """Declare what is missing."""
+        body = {"at": gap.at, "samples": gap.samples, "reason": gap.reason, "estimated": gap.estimated}
+        self._append(RecordKind.GAP, arrived_at_us, json.dumps(body).encode())
 
     def sync(self) -> None:
-        """Ask the disk to keep what was written, if anything was since the last time. Raises OSError."""
-        if self._descriptor is not None and self._unsynced:
+        """Ask the disk to keep what was written, if anything was since the last time."""
+        if self._unsynced:
             _fdatasync(self._descriptor)
             self._unsynced = False
 
+    def seal(self, arrived_at_us: int) -> str:
+        """Write the last record, and return the digest of the segment."""
+        digest = segment_digest(self.digests)
+        self._append(RecordKind.SEAL, arrived_at_us, b"".join(self.digests))
+        return digest
+
     def close(self) -> None:
-        """Close the open segment for good. Raises OSError."""
-        if self._descriptor is not None:
-            self.sync()
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Give the file back; nothing is synced by this."""
+        os.close(self._descriptor)
 
-    def _is_full(self) -> bool:
-        return self._size >= SEGMENT_BYTES or self._clock() - self._opened_s >= SEGMENT_SECONDS
-
-    def _next_segment(self, arrived_at_us: int) -> None:
-        self.close()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f"{self._epoch_hex}-{self._number:06d}{SUFFIX}"
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o640)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._number += 1
-        self._size, self._opened_s = 0, self._clock()
-        self._write(pack_record(RecordKind.META, arrived_at_us, json.dumps(self._meta).encode()))
-
-    def _write(self, data: bytes) -> int:
-        assert self._descriptor is not None
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-        self._size += len(data)
+    def _append(self, kind: RecordKind, arrived_at_us: int, body: bytes) -> None:
+        record = pack_record(kind, arrived_at_us, body)
+        try:
+            written = os.write(self._descriptor, record)
+            while written < len(record):
+                written += os.write(self._descriptor, memoryview(record)[written:])
+        except OSError:
+            os.ftruncate(self._descriptor, self.size)  # half a record would hide everything after it
+            raise
+        self.size += len(record)
+        if kind is not RecordKind.SEAL:
+            self.digests.append(record_digest(record))
         self._unsynced = True
-        return len(data)
 
 
 def _fdatasync(descriptor: int) -> None:

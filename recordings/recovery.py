@@ -1,0 +1,133 @@
+"""The one finaliser that is relied on: settles what nobody writes any more, and rebuilds rows that were lost."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from devices.binding import microseconds
+from devices.models import Device
+from recordings import index
+from recordings.captures import OpenNote, open_notes
+from recordings.clocks import Clocks
+from recordings.folder import Manifest, RecordingFolder
+from recordings.growing import Snapshot, snapshot_of
+from recordings.models import Recording
+from recordings.repair import repaired
+from recordings.signing import read_or_make_key
+
+logger = logging.getLogger(__name__)
+
+SECOND_US = 1_000_000
+ABSENT_US = 30 * SECOND_US  # after it, at the next look, a recording is called finished; its device may still return
+AT_ONCE = 200  # rows of so many recordings in one transaction
+
+
+def settle(clocks: Clocks | None = None) -> int:
+    """Bring to rest every recording that goes on by its note, but that no living process writes to.
+
+    Returns how many were looked at. Raises DatabaseError; then nothing is lost, the next call does it.
+    """
+    told: list[Snapshot] = []
+    for note in list(open_notes()):
+        folder = note.folder
+        if not folder.path.is_dir():
+            note.remove()
+        elif folder.lock():
+            try:
+                told += _settled(note, folder, clocks or Clocks())
+            finally:
+                folder.unlock()
+    index.write_rows(told)
+    return len(told)
+
+
+def rebuild_lost_rows() -> int:
+    """Write the rows of all recordings on disk that have none, or that are not finished; returns how many."""
+    finished = set(Recording.objects.filter(state=Recording.State.FINISHED).values_list("pk", flat=True))
+    running = {note.recording for note in open_notes()}
+    told: list[Snapshot] = []
+    count = 0
+    for folder, recording_id in _folders():
+        if recording_id in finished or recording_id in running or not folder.lock():
+            continue
+        try:
+            told += _finished(folder)
+        finally:
+            folder.unlock()
+        count += 1
+        if len(told) >= AT_ONCE:
+            index.write_rows(told)
+            told = []
+    index.write_rows(told)
+    _settle_bodiless()
+    return count
+
+
+def _settled(note: OpenNote, folder: RecordingFolder, clocks: Clocks) -> list[Snapshot]:
+    key = read_or_make_key(settings.DATA_DIR / "signing_key.pem")
+    found = repaired(folder, key)
+    if found is None:
+        note.remove()
+        return []
+    manifest, entries = found
+    away_us = _away_us(manifest, clocks)
+    over = away_us > settings.RESUME_WITHIN_SECONDS * SECOND_US or not _is_wanted(manifest)
+    if manifest.state == "recording" and (over or away_us > ABSENT_US):
+        manifest = replace(manifest, state="finished")
+        folder.write_manifest(manifest, key)
+        logger.info("recording %s is settled: %d segments", folder.path.name, manifest.segments)
+    if over:
+        note.remove()
+    told = snapshot_of(manifest, entries)
+    return [told if told.state == "finished" else replace(told, state="settling")]
+
+
+def _finished(folder: RecordingFolder) -> list[Snapshot]:
+    key = read_or_make_key(settings.DATA_DIR / "signing_key.pem")
+    found = repaired(folder, key)
+    if found is None:
+        logger.warning("%s holds nothing that says whose recording it is", folder.path)
+        return []
+    manifest = replace(found[0], state="finished", left="")
+    if manifest != found[0]:
+        folder.write_manifest(manifest, key)
+    return [snapshot_of(manifest, tuple(folder.entries()))]
+
+
+def _settle_bodiless() -> None:
+    """Finish rows whose folder is gone: nobody will ever write to them."""
+    for row in Recording.objects.exclude(state=Recording.State.FINISHED):
+        folder = Path(settings.RECORDINGS_DIR) / row.organization_id.hex / row.pk.hex
+        if not folder.is_dir():
+            row.state, row.ended_at = Recording.State.FINISHED, row.written_until
+            row.save(update_fields=["state", "ended_at"])
+
+
+def _away_us(manifest: Manifest, clocks: Clocks) -> int:
+    """Return for how long nothing was written, by the steady clock where it is still the same."""
+    same_boot = manifest.boot and manifest.boot == clocks.boot
+    now_us = manifest.anchor_us + clocks.steady_us() if same_boot else clocks.world_us()
+    return max(0, now_us - manifest.until_us)
+
+
+def _is_wanted(manifest: Manifest) -> bool:
+    """Tell whether the capture that it records is still asked for, in that room."""
+    about = manifest.about
+    device = Device.objects.select_related("room").filter(pk=about.device, released_at=None).first()
+    room = device.room if device else None
+    if device is None or room is None or room.pk != about.room or not (room.is_active and room.records):
+        return False
+    return device.desired_capture and microseconds(device.desired_at) == about.capture_us
+
+
+def _folders() -> Iterator[tuple[RecordingFolder, UUID]]:
+    for path in sorted(Path(settings.RECORDINGS_DIR).glob("*/*")):
+        if len(path.parent.name) == len(path.name) == 32 and path.is_dir():
+            try:
+                yield RecordingFolder(path), UUID(hex=path.name)
+            except ValueError:
+                continue
