@@ -1,4 +1,4 @@
-"""What one worker does for all of them now and then: its turn is a row, its work a thread that no heartbeat waits for."""
+"""What one worker does for all of them now and then: its turn is a row, its work a thread that nobody waits for."""
 
 import logging
 import threading
