@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from devices.board import capturing_count
 
+RECORDINGS = ("recordings", "recording", "recordings_deleted", "keeping")  # the pages of that place
 THEMES = ("light", "dark")  # no cookie: as the system says
 
 
@@ -58,7 +59,7 @@ class Chrome:
         return [
             self._place(_("Rooms"), "rooms", here in ("rooms", "room"), is_page=here == "rooms"),
             self._place(_("Devices"), "devices", here in ("devices", "device"), is_page=here == "devices"),
-            self._place(_("Recordings"), "recordings", here == "recordings"),
+            self._place(_("Recordings"), "recordings", here in RECORDINGS, is_page=here == "recordings"),
             self._place(_("Connect"), "connect", here == "connect"),
         ]
 

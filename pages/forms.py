@@ -1,5 +1,6 @@
 """What people may fill in, checked by the same rules as the API's."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -10,8 +11,13 @@ from devices.control import device_name
 from devices.models import Device
 from leganize.wire.pcm import SAMPLE_RATES_HZ
 from pages.states import rate_in_words
+from recordings.models import RetentionPolicy
+from recordings.retention import LARGEST
 from rooms.lifecycle import MAX_NAME_CHARACTERS, room_name
 from rooms.models import Room
+
+GIGABYTE = 1024**3  # as `filesizeformat` tells sizes
+LEAST_GIGABYTES = Decimal("0.001")
 
 
 class RoomForm(forms.Form):
@@ -55,6 +61,60 @@ class DeviceForm(forms.Form):
 
     def clean_name(self) -> str:
         return _checked(device_name, self.cleaned_data["name"])
+
+
+class KeepingForm(forms.Form):
+    """How long and how much is kept, in all rooms of an organization or in one of them."""
+
+    keep_days = forms.IntegerField(
+        label=_("Keep for days"), required=False, min_value=1, max_value=LARGEST["keep_days"], help_text=_("Empty: for ever.")
+    )
+    keep_gigabytes = forms.DecimalField(
+        label=_("Keep at most, in GB"),
+        required=False,
+        min_value=LEAST_GIGABYTES,
+        max_value=LARGEST["keep_bytes"] // GIGABYTE,
+        decimal_places=3,
+        help_text=_("Empty: without limit. Else the oldest go first."),
+    )
+    quota_gigabytes = forms.DecimalField(
+        label=_("Quota in GB"),
+        required=False,
+        min_value=LEAST_GIGABYTES,
+        max_value=LARGEST["quota_bytes"] // GIGABYTE,
+        decimal_places=3,
+        help_text=_("Recording pauses while this much is kept. Empty: no quota."),
+    )
+    legal_hold = forms.BooleanField(label=_("Legal hold"), required=False)
+
+    def __init__(self, data: Any = None, *, policy: RetentionPolicy) -> None:
+        given = {
+            "keep_days": policy.keep_days,
+            "keep_gigabytes": _in_gigabytes(policy.keep_bytes),
+            "quota_gigabytes": _in_gigabytes(policy.quota_bytes),
+            "legal_hold": policy.legal_hold,
+        }
+        super().__init__(data, initial=given)
+        if policy.room_id:
+            del self.fields["quota_gigabytes"]
+        for name in ("keep_days", "keep_gigabytes", "quota_gigabytes"):
+            if name in self.fields:
+                self.fields[name].widget.attrs["autocomplete"] = "off"
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What was filled in, as `retention.set_policy` takes it."""
+        said = self.cleaned_data
+        limits = {"keep_days": said["keep_days"], "legal_hold": said["legal_hold"]}
+        for name in ("keep", "quota"):
+            if f"{name}_gigabytes" in said:
+                size = said[f"{name}_gigabytes"]
+                limits[f"{name}_bytes"] = None if size is None else int(size * GIGABYTE)
+        return limits
+
+
+def _in_gigabytes(size_bytes: int | None) -> Decimal | None:
+    return None if size_bytes is None else round(Decimal(size_bytes) / GIGABYTE, 3).normalize()
 
 
 def _checked(rule: Any, text: str) -> str:

@@ -22,6 +22,7 @@ from pages.choice import LENGTHS, STATES, Choice, identity
 from pages.decisions import decide, way_back
 from pages.recording_rows import Row, rows_of
 from pages.times import viewers_zone
+from recordings import retention
 from recordings.models import Recording
 from recordings.space import days_left
 from rooms.models import Room
@@ -87,13 +88,9 @@ def deleted(request: HttpRequest) -> HttpResponse:
 def restore(request: HttpRequest, pk: Any) -> HttpResponse:
     """Take a deletion back."""
     found = get_object_or_404(_deleted(request).select_related("organization", "room", "device"), pk=pk)
-    found.deleted_at = None
-    return decide(
-        request,
-        lambda: found.save(update_fields=["deleted_at"]),
-        _("“%(name)s” is back.") % {"name": found},
-        way_back(request, "recordings"),
-    )
+    done = _("“%(name)s” is back.") % {"name": found}
+    back = way_back(request, "recordings")
+    return decide(request, lambda: retention.restore(found, request.user), done, back)
 
 
 def _page(request: HttpRequest, choice: Choice) -> Page:
