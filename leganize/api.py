@@ -11,8 +11,8 @@ from rest_framework.routers import SimpleRouter
 
 from devices.api import DeviceViewSet, LobbyViewSet, RoomDevicesViewSet
 from pages import errors
-from recordings.api import RecordingViewSet
-from rooms.api import RoomViewSet
+from recordings.api import MarkerViewSet, RecordingViewSet
+from rooms.api import UUID_IN_PATH, RoomViewSet
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
@@ -32,6 +32,7 @@ router.register("rooms", RoomDevicesViewSet, basename="room-devices")
 router.register("devices", DeviceViewSet)
 router.register("lobby", LobbyViewSet, basename="lobby")
 router.register("recordings", RecordingViewSet)
+router.register(f"recordings/(?P<recording_id>{UUID_IN_PATH})/markers", MarkerViewSet, basename="markers")
 
 
 def not_found(request: HttpRequest) -> HttpResponse:

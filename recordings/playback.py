@@ -1,6 +1,6 @@
 """A recording as a WAV file: the header is computed when it is served, the sound is streamed from the segments."""
 
-import math
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +16,15 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 
 from leganize.wire.pcm import SAMPLE_BYTES
+from recordings.bucket import Unreachable
 from recordings.file_names import file_stem
 from recordings.models import Export, Recording
+from recordings.moments import MAX_SECONDS, stretch_in
 from recordings.ranges import answer
 from recordings.sound import SILENCE, SKIP, length, read_pcm, sound_before
 from recordings.wav import wav_header
 
-MAX_SECONDS = 10**9  # 30 years: what is asked beyond it is no time of a recording
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Stretch:
         return (self.to_sample - self.from_sample) * SAMPLE_BYTES * self.recording.channels
 
 
-def stretch_of(recording: Recording, from_s: float = 0.0, to_s: float = math.inf, gaps: str = SILENCE) -> Stretch:
+def stretch_of(recording: Recording, from_s: float = 0.0, to_s: float = MAX_SECONDS, gaps: str = SILENCE) -> Stretch:
     """Return the part between two moments, in seconds by the clock from its start, as far as it is written now."""
     written = length(recording)
     first, stop = (min(written, round(min(at, MAX_SECONDS) * recording.sample_rate_hz)) for at in (from_s, to_s))
@@ -106,11 +108,17 @@ def _wav(request: HttpRequest, user: Any, recording_id: UUID) -> HttpResponseBas
     if found is None:
         raise Http404
     try:
-        stretch = stretch_of(found, *_moments(request), _gaps(request))
+        stretch = stretch_of(found, *stretch_in(request.GET, MAX_SECONDS), _gaps(request))
     except ValueError as error:
         return JsonResponse({"detail": str(error)}, status=400)
     name = f"{file_stem(found)}.wav"
-    return answer(request, stretch.read, size=stretch.size, etag=stretch.etag, content_type="audio/wav", file_name=name)
+    try:
+        return answer(
+            request, stretch.read, size=stretch.size, etag=stretch.etag, content_type="audio/wav", file_name=name
+        )
+    except Unreachable as error:
+        logger.warning("recording %s cannot be played: %s", found.pk, error)
+        return JsonResponse({"detail": _("This sound lies elsewhere, and cannot be reached now.")}, status=503)
 
 
 def _gaps(request: HttpRequest) -> str:
@@ -118,23 +126,3 @@ def _gaps(request: HttpRequest) -> str:
     if asked not in Export.Gaps.values:
         raise ValueError(_("“gaps” is one of: %(all)s.") % {"all": ", ".join(Export.Gaps.values)})
     return asked
-
-
-def _moments(request: HttpRequest) -> tuple[float, float]:
-    from_s, to_s = _seconds(request, "from", 0.0), _seconds(request, "to", math.inf)
-    if from_s > to_s:
-        raise ValueError(_("“from” lies after “to”."))
-    return from_s, to_s
-
-
-def _seconds(request: HttpRequest, name: str, default: float) -> float:
-    text = request.GET.get(name)
-    if text is None:
-        return default
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < math.inf:
-        raise ValueError(_("“%(name)s” is a number of seconds from the start, 0 or more.") % {"name": name})
-    return seconds

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 
 from channels.db import DatabaseSyncToAsync
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
@@ -43,7 +44,10 @@ def wanted(header: str, size: int) -> tuple[int, int] | None:
 def answer(
     request: HttpRequest, read: Read, *, size: int, etag: str, content_type: str, file_name: str
 ) -> HttpResponseBase:
-    """Answer GET and HEAD for a file of `size` bytes whose bytes from one to another `read` yields, on a thread."""
+    """Answer GET and HEAD for a file of `size` bytes whose bytes from one to another `read` yields, on a thread.
+
+    Raises what `read` raises at its beginning.
+    """
     tag = f'"{etag}"'
     if _has(request.headers.get("If-None-Match", ""), tag):
         return _described(HttpResponseNotModified(), tag, content_type="", file_name="")
@@ -57,7 +61,9 @@ def answer(
     if request.method == "HEAD":
         response = HttpResponse()
     else:
-        response = StreamingHttpResponse(_stream(read(first, stop)), status=206 if part else 200)
+        pieces = read(first, stop)
+        begun = list(islice(pieces, 2))  # a header and the first of what follows: an error is told, not a broken answer
+        response = StreamingHttpResponse(_stream(chain(begun, pieces)), status=206 if part else 200)
     if part:
         response["Content-Range"] = f"bytes {first}-{stop - 1}/{size}"
     response["Content-Length"] = str(stop - first)

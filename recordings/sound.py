@@ -4,20 +4,24 @@ There are two axes. By the clock (`silence`) gaps count and are heard as silence
 out. All positions are samples per channel on one of the two, and pieces are s16le, interleaved.
 """
 
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from leganize.wire.chunk import Codec
+from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.pcm import SAMPLE_BYTES
+from recordings.bucket import Unreachable
 from recordings.models import Export, Recording, Segment
-from recordings.recorder import folder_of
+from recordings.offsite import path_of
 from recordings.segment_log import read_segment
+
+logger = logging.getLogger(__name__)
 
 SILENCE, SKIP = Export.Gaps.SILENCE, Export.Gaps.SKIP
 PIECE_BYTES = 256 * 1024
 ROWS_AT_ONCE = 64  # half an hour of segments: a week's rows are never in memory together
-_STARTS = {SILENCE: "start_sample", SKIP: "start_audio_sample"}
+_STARTS: dict[str, str] = {SILENCE: "start_sample", SKIP: "start_audio_sample"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ def read_pcm(
 ) -> Iterator[bytes]:
     """Yield the sound from one position to another of the axis that `gaps` names, in pieces of at most 256 KiB.
 
-    It is as long as was asked, always: what cannot be read is silence, so that nothing after it is heard too early.
+    It is as long as was asked: what was lost is silence, so that nothing after it is heard too early. Raises
+    Unreachable while a part of it lies in a bucket that does not answer.
     """
     frame_bytes = SAMPLE_BYTES * recording.channels
     stop = length(recording, gaps) if to_sample is None else to_sample
@@ -110,18 +115,29 @@ def _sound_until(segment: Segment) -> int:
 
 
 def _pcm_of(segment: Segment, frame_bytes: int) -> bytes:
-    """Return the sound that the row promises: what the file has less, a crash or a lost file, is silence."""
+    """Return the sound that the row promises: what the file has less, a crash or a lost file, is silence.
+
+    Raises Unreachable while the only copy lies in a bucket that does not answer: that is no loss, and never silence.
+    """
     promised = segment.audio_samples * frame_bytes
     try:
-        chunks = read_segment(_path_of(segment)).chunks
-    except OSError:
+        chunks = _chunks_of(segment)
+    except Unreachable:
+        raise
+    except OSError as error:
+        logger.warning("segment %s of recording %s cannot be read: %s", segment.name, segment.recording_id, error)
         chunks = []
     pcm = b"".join(chunk.payload for chunk in chunks if chunk.codec is Codec.PCM_S16LE)
     return pcm[:promised].ljust(promised, b"\0")
 
 
-def _path_of(segment: Segment) -> Path:
-    return folder_of(segment.recording.organization_id, segment.recording_id) / segment.name
+def _chunks_of(segment: Segment) -> list[Chunk]:
+    try:
+        return read_segment(path_of(segment)).chunks
+    except FileNotFoundError:
+        with suppress(Segment.DoesNotExist):  # since its row was read it may have left this disk for the bucket
+            segment.refresh_from_db(fields=["place"])
+    return read_segment(path_of(segment)).chunks
 
 
 def _cut(pcm: bytes, first: int, stop: int) -> Iterator[bytes]:

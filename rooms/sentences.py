@@ -33,6 +33,7 @@ def _sentences() -> dict[str, str]:
         "capture-stopped": _("%(actor)s stopped %(subject)s."),
         "grant-made": _("%(actor)s made a link: %(subject)s."),
         "grant-revoked": _("%(actor)s ended the link %(subject)s."),
+        "recording-renamed": _("%(actor)s renamed the recording %(was)s to %(subject)s."),
         "recording-deleted": _("%(actor)s deleted the recording %(subject)s."),
         "recording-restored": _("%(actor)s took the deletion of %(subject)s back."),
         "recording-kept": _("%(actor)s keeps the recording %(subject)s."),

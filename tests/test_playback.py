@@ -10,7 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.api_keys import make_api_key
+from recordings.bucket import Unreachable
 from recordings.models import Recording, Segment
+from recordings.offsite import path_of
 from recordings.playback import stretch_of
 from recordings.ranges import Unsatisfiable, wanted
 from recordings.segment_log import Gap
@@ -222,6 +224,30 @@ class TestRunning:
         for path in tmp_path.rglob("*.seg"):
             path.write_bytes(path.read_bytes()[:5000])
         assert len(body_of(response)) == int(response["Content-Length"])
+
+
+class TestElsewhere:
+    def test_sound_that_cannot_be_reached_is_told_and_never_silence(self, vera, kept, monkeypatch):
+        def away(segment):
+            raise Unreachable("the bucket does not answer")
+
+        monkeypatch.setattr("recordings.sound.path_of", away)
+        response = fetch(vera, kept)
+        assert (response.status_code, response.json()["detail"]) == (
+            503, "This sound lies elsewhere, and cannot be reached now.",
+        )  # fmt: skip
+
+    def test_sound_that_leaves_for_the_bucket_meanwhile_is_fetched_from_there(self, vera, kept, monkeypatch, tmp_path):
+        def leaving(segment):
+            if segment.place == Segment.Place.ELSEWHERE:
+                return tmp_path / segment.name
+            path = path_of(segment)
+            path.rename(tmp_path / segment.name)
+            Segment.objects.filter(pk=segment.pk).update(place=Segment.Place.ELSEWHERE)
+            return path
+
+        monkeypatch.setattr("recordings.sound.path_of", leaving)
+        assert sound_in(body_of(fetch(vera, kept))) == BY_THE_CLOCK
 
 
 class TestLong:

@@ -1,5 +1,6 @@
 """Strangers see nothing, viewers change nothing, and a superuser is bound to their organizations like anyone."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -11,8 +12,9 @@ from rest_framework.test import APIClient
 from accounts.models import Membership, Organization, Role, User
 from accounts.tenancy import may_operate
 from devices.models import Device
-from recordings.models import Recording
+from recordings.models import Marker, Recording
 from rooms.models import Event, Grant, Room
+from tests.kept import empty_recording
 
 # method, path, body: every operation of the API that names something
 DECISIONS = [
@@ -24,8 +26,20 @@ DECISIONS = [
     ("post", "/api/v1/devices/{device}/capture/", {"on": True}),
     ("post", "/api/v1/devices/{device}/move/", {"room": None}),
     ("post", "/api/v1/devices/{device}/release/", {}),
+    ("patch", "/api/v1/recordings/{recording}/", {"title": "Taken over"}),
+    ("delete", "/api/v1/recordings/{recording}/", {}),
+    ("post", "/api/v1/recordings/{recording}/restore/", {}),
+    ("post", "/api/v1/recordings/{recording}/markers/", {"at_seconds": 0}),
+    ("patch", "/api/v1/recordings/{recording}/markers/{marker}/", {"text": "Taken over"}),
+    ("delete", "/api/v1/recordings/{recording}/markers/{marker}/", {}),
 ]
-LOOKS = [("get", "/api/v1/rooms/{room}/"), ("get", "/api/v1/devices/{device}/")]
+LOOKS = [
+    ("get", "/api/v1/rooms/{room}/"),
+    ("get", "/api/v1/devices/{device}/"),
+    ("get", "/api/v1/recordings/{recording}/"),
+    ("get", "/api/v1/recordings/{recording}/markers/"),
+    ("get", "/api/v1/recordings/{recording}/peaks/"),
+]
 LISTS = ["/api/v1/rooms/", "/api/v1/devices/", "/api/v1/recordings/", "/api/v1/lobby/"]
 
 
@@ -34,10 +48,10 @@ def studio(cast, studio_room, studio_device):
     """One row of each kind that the studio owns."""
     Grant.objects.create(room=studio_room, lookup="abc", digest="abc", expires_at=timezone.now())
     Event.objects.create(organization=cast.organization, room=studio_room, kind="room-created")
-    Recording.objects.create(
-        organization=cast.organization, room=studio_room, device=studio_device, sample_rate_hz=16000, channels=1
-    )
-    return {"room": str(studio_room.pk), "device": str(studio_device.pk)}
+    kept = empty_recording(studio_device)
+    marker = Marker.objects.create(recording=kept, at_seconds=0)
+    rows = {"room": studio_room, "device": studio_device, "recording": kept, "marker": marker}
+    return {name: str(row.pk) for name, row in rows.items()}
 
 
 def client_of(user: User | None) -> APIClient:
@@ -55,7 +69,7 @@ def ask(user, studio, method, path, body=None):
 
 
 def state_of_the_studio() -> list:
-    return [list(model.objects.order_by("pk").values()) for model in (Room, Device, Event, Recording)]
+    return [list(model.objects.order_by("pk").values()) for model in (Room, Device, Event, Recording, Marker)]
 
 
 def test_the_tables_above_name_every_operation_of_the_api(db):
@@ -65,11 +79,15 @@ def test_the_tables_above_name_every_operation_of_the_api(db):
         for method in methods
     }
     tested = {(method, path) for method, path, *_body in [*DECISIONS, *LOOKS]} | {("get", path) for path in LISTS}
-    named = {(method, path.replace("{room}", "{id}").replace("{device}", "{id}")) for method, path in tested}
+    of_markers = ("{recording}/markers/", "{recording_id}/markers/")
+    named = {
+        (method, re.sub(r"{(room|device|recording|marker)}", "{id}", path.replace(*of_markers)))
+        for method, path in tested
+    }
     assert operations == named | {("post", "/api/v1/rooms/")}
 
 
-@pytest.mark.parametrize("model", [Room, Device, Grant, Event, Recording, Organization, Membership])
+@pytest.mark.parametrize("model", [Room, Device, Grant, Event, Recording, Marker, Organization, Membership])
 def test_members_see_what_strangers_do_not(cast, studio, model):
     of_studio = model.objects.visible_to(cast.alice)
     assert of_studio.exists()
@@ -112,7 +130,7 @@ def test_vera_sees_it_but_is_told_that_operators_decide(cast, studio, method, pa
 
 @pytest.mark.parametrize(("method", "path", "body"), DECISIONS)
 def test_bob_decides_like_alice(cast, studio, method, path, body):
-    assert ask(cast.bob, studio, method, path, body).status_code in (200, 202, 204)
+    assert ask(cast.bob, studio, method, path, body).status_code in (200, 201, 202, 204)
 
 
 @pytest.mark.parametrize(("method", "path"), LOOKS)
