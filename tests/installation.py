@@ -154,6 +154,11 @@ class Installation:
             return refusal.code, _decoded(refusal.read())
 
     @property
+    def recordings_dir(self) -> Path:
+        """Where it keeps what devices send."""
+        return Path(self._settings.get("RECORDINGS_DIR") or self.data_dir / "recordings")
+
+    @property
     def log(self) -> str:
         """Everything that the server wrote, over all its starts."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
