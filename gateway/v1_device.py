@@ -61,6 +61,7 @@ class V1DeviceSession:
         self._errors = Errors(ERROR_EVERY_S, self._now)
         self._rate = RateGuess()
         self._seq = 0
+        self._after_gap = False  # chunks that could not be read have a number, so that they are seen to be missing
         self._last_chunk_s = self._sent_start_s = self._sent_stop_s = float("-inf")
         self._asked_capture = False
         self._stopped_s = float("-inf")
@@ -248,6 +249,7 @@ class V1DeviceSession:
         try:
             payload = v1.pcm_payload(message.audio, self.binding.channels)
         except WireError as error:
+            self._seq, self._after_gap = self._seq + 1, True
             return self._wrong(str(error)) + ([] if message.audio else self._buffer_too_large())
         return [self._chunk(payload)]
 
@@ -263,8 +265,9 @@ class V1DeviceSession:
             payload=payload,
             sample_rate_hz=self.binding.sample_rate_hz,
             channels=self.binding.channels,
-            flags=Flag.SERVER_CLOCK,
+            flags=Flag.SERVER_CLOCK | Flag.AFTER_GAP if self._after_gap else Flag.SERVER_CLOCK,
         )
+        self._after_gap = False
         record = self.binding.records and (self.binding.wanted or self._is_tail(now))
         if self.report.state != Connection.State.CAPTURING:
             self.report.state, self.report.capturing_since = Connection.State.CAPTURING, wall

@@ -7,7 +7,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
-from leganize.wire.chunk import Chunk
+from leganize.wire.chunk import Chunk, Flag
 from recordings.folder import About, Manifest, RecordingFolder, SegmentEntry
 from recordings.lateness import MICROSECONDS, Lateness
 from recordings.peaks import PeakWriter
@@ -60,6 +60,7 @@ class GrowingRecording:
         self._new_entries: list[SegmentEntry] = []
         self._writer: SegmentWriter | None = None
         self._digest = ""  # of a segment that is sealed, but not in the index yet
+        self._seq = 0
         self._epoch: UUID | None = None  # of the newest chunk that was written
         self._writer_epoch: UUID | None = None
         self._lost, self._lost_reason = 0, ""
@@ -91,6 +92,7 @@ class GrowingRecording:
         if self._writer is None or epoch != self._writer_epoch or self._is_full(steady_us):
             self._roll(epoch, arrived_us, steady_us)
         assert self._writer is not None
+        self._lose_unreadable(chunk, returned=returned)
         gap = self._gap_before(chunk, arrived_us, returned=returned)
         if gap is not None:
             self._declare(gap, arrived_us)
@@ -99,7 +101,7 @@ class GrowingRecording:
             self._lateness = Lateness(self.about.sample_rate_hz)
         self._writer.append_chunk(chunk, arrived_us)
         self._draw_later(chunk)
-        self._audio += chunk.samples
+        self._audio, self._seq = self._audio + chunk.samples, chunk.seq
         self._until_us = arrived_us
         self.is_dirty = True
         loss = self._lateness.see(steady_us, self.position)
@@ -162,6 +164,11 @@ class GrowingRecording:
         self._writer = SegmentWriter(path, meta, arrived_us)
         self._writer_epoch, self._opened_us, self._until_us = epoch, steady_us, arrived_us
 
+    def _lose_unreadable(self, chunk: Chunk, *, returned: bool) -> None:
+        """Chunks that came but could not be read were most likely as long as this one."""
+        if Flag.AFTER_GAP in chunk.flags and not returned:
+            self.lose(max(0, chunk.seq - self._seq - 1) * chunk.samples, "bad-data")
+
     def _gap_before(self, chunk: Chunk, arrived_us: int, *, returned: bool) -> Gap | None:
         """Within a connection what was lost is counted; between two of them only the clock tells."""
         missing, reason = self._lost, self._lost_reason
@@ -169,7 +176,8 @@ class GrowingRecording:
             began_us = arrived_us - chunk.duration_us - self.about.started_at_us
             missing = round(began_us * self.about.sample_rate_hz / MICROSECONDS) - self.position
             reason = reason or self._away
-        return Gap(self._audio, missing, reason) if missing > 0 and reason else None
+        estimated = reason == "bad-data" and not returned
+        return Gap(self._audio, missing, reason, estimated) if missing > 0 and reason else None
 
     def _declare(self, gap: Gap, arrived_us: int) -> None:
         assert self._writer is not None
@@ -182,6 +190,7 @@ class GrowingRecording:
         """Seal, enter into the index, let go: each step once, for a full disk may refuse any of them for a while."""
         if self._writer is not None:
             self._draw()
+            self._peaks.flush()
             if not self._digest:
                 self._digest = self._writer.seal(self._until_us)
             if settings.FSYNC != "never":

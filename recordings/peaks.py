@@ -60,6 +60,7 @@ class PeakWriter:
         self._size = bin_samples(sample_rate_hz)
         self._tail = np.zeros(0, _PAIR)  # samples of the bin that is not full yet
         self._next = -1
+        self._done, self._ends = [0] * LEVELS, [0] * LEVELS  # bins of the finer grain: grouped, and written
 
     def write(self, start_sample: int, pcm: bytes) -> int:
         """Take sound (s16le, interleaved) that begins at `start_sample`, and return its energy: the sum of squares."""
@@ -80,18 +81,33 @@ class PeakWriter:
         pairs = np.stack([padded.min(axis=1), padded.max(axis=1)], 1)
         first = start_sample // self._size
         _write(self._folder / "peaks-0", first, pairs)
-        for level in range(1, LEVELS):
-            first, pairs = self._regroup(level, first, len(pairs))
+        self._regroup(1, first, first + len(pairs))
         full = (lead + len(samples)) // width * width - lead
         self._tail = samples[max(0, full) :]
 
-    def _regroup(self, level: int, first: int, count: int) -> tuple[int, Peaks]:
-        group = first // GROUP
-        groups = -(-(first + count) // GROUP) - group
+    def flush(self) -> None:
+        """Bring the coarser grains up to the newest sound; by themselves they follow when one of their bins is full."""
+        for level in range(1, LEVELS):
+            end = self._ends[level]
+            if end > self._done[level]:
+                self._group(level, self._done[level], end)
+
+    def _regroup(self, level: int, first: int, end: int) -> None:
+        """Note that bins `first` to `end` of the grain below changed; group them once a coarser bin is full."""
+        if first < self._done[level] or first > self._ends[level]:  # begun, gone back, or behind a gap
+            self._done[level] = first
+        self._ends[level] = end
+        if end // GROUP > self._done[level] // GROUP:
+            self._group(level, self._done[level], end)
+
+    def _group(self, level: int, first: int, end: int) -> None:
+        group, groups = first // GROUP, -(-end // GROUP) - first // GROUP
         finer = _read(self._folder / f"peaks-{level - 1}", group * GROUP, groups * GROUP).reshape(groups, GROUP, 2)
         pairs = np.stack([finer[:, :, 0].min(axis=1), finer[:, :, 1].max(axis=1)], 1)
         _write(self._folder / f"peaks-{level}", group, pairs)
-        return group, pairs
+        self._done[level] = end // GROUP * GROUP
+        if level + 1 < LEVELS:
+            self._regroup(level + 1, group, group + groups)
 
 
 def _read(path: Path, first: int, count: int) -> Peaks:

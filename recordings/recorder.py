@@ -23,7 +23,7 @@ from recordings.writing import Offer, Writing
 MAX_WAITING_BYTES = 16 * 1024 * 1024  # a disk may stall for 12 s under 40 microphones before anything is given up
 WRITE_EVERY_S = 0.05  # what a crash can take with it; a wake-up per chunk would cost more than its writing
 SECOND_US = 1_000_000
-TELL_EVERY_US = SECOND_US // 4
+TELL_EVERY_US = SECOND_US // 2
 QUIET_AFTER_STOP_US = SECOND_US
 RETRY_FULL_DISK_US = SECOND_US // 2
 RESERVED_BYTES = 64 * 1024 * 1024  # left for the database beside us, which must go on when recording cannot
@@ -131,7 +131,7 @@ class Recorder:
         self._attempt(self._writing.finish_quiet, self._resting, now_us - QUIET_AFTER_STOP_US)
         if settings.FSYNC == "always" or now_us - self._second_us >= SECOND_US:
             self._each_second(now_us)
-        if stopping or now_us - self._told_us >= TELL_EVERY_US:
+        if stopping or self._writing.has_closed or now_us - self._told_us >= TELL_EVERY_US:
             self._told_us = now_us
             self._tell()
 

@@ -57,7 +57,8 @@ class Writing:
 
     def keep(self, offer: Offer) -> bool:
         """Write a chunk; False when it must wait, because another worker still has its recording."""
-        capture, recording = offer.capture, self._open.get(offer.capture)
+        capture = offer.capture
+        recording = self._open.get(capture)
         if recording and offer.binding.wanted and recording.about.capture_us != offer.binding.wanted_at_us:
             self.finish(capture)
             recording = None
@@ -68,7 +69,8 @@ class Writing:
                 return False
             self._open[capture] = recording
             recording.lose(0, self._lost_reasons.pop(capture, ""))
-        self._leaving.pop(capture, None)
+        if self._leaving:
+            self._leaving.pop(capture, None)
         if offer.lost_samples:
             recording.lose(offer.lost_samples, "queue-full")
         recording.write(offer.epoch, offer.chunk, offer.steady_us)
@@ -120,6 +122,11 @@ class Writing:
         if note:
             note.remove()
         self._forget(capture, recording)
+
+    @property
+    def has_closed(self) -> bool:
+        """Tell whether a recording was let go since the last call of `snapshots`."""
+        return bool(self._closed)
 
     def snapshots(self) -> list[Snapshot]:
         """Return what changed since the last call."""

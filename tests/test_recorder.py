@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from devices.binding import Binding
-from leganize.wire.chunk import Chunk, Codec
+from leganize.wire.chunk import Chunk, Codec, Flag
 from leganize.wire.identity import new_epoch
 from recordings import recorder as module
 from recordings import segment_log
@@ -178,6 +178,16 @@ def test_sound_that_stays_late_within_a_connection_is_a_gap_that_is_called_an_es
     assert gap.samples == pytest.approx(2 * RATE, rel=0.01)
     assert gap.at == 100 * 1024
     assert kept(bound, snapshot) == list(range(300))
+
+
+def test_chunks_that_could_not_be_read_are_declared_as_an_estimate(recorder, machine):
+    bound, epoch = device(), new_epoch()
+    capture(recorder, machine, bound, epoch, 5)
+    machine.passes(0.064 * 3)
+    recorder.offer(bound, bound.room_id, epoch, replace(chunk(7), flags=Flag.AFTER_GAP))
+    (snapshot,) = told(recorder).values()
+    (gap,) = gaps(bound, snapshot)
+    assert (gap.at, gap.samples, gap.reason, gap.estimated) == (5 * 1024, 2 * 1024, "bad-data", True)
 
 
 def test_sound_that_only_comes_in_a_burst_is_no_gap(recorder, machine):
