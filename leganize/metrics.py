@@ -27,11 +27,12 @@ from prometheus_client.registry import Collector
 from devices.models import Worker
 from gateway import sockets
 from recordings.models import Export, Recording, Segment
-from recordings.recorder import recorder
+from recordings.recorder import MAX_WAITING_BYTES, recorder
 from rooms.relay import Dialect, relay
 
 ASK_SECONDS = 2.0  # a scrape is answered without what does not answer: a disk or a database that hangs is worth knowing
 OFFSITE = "recordings-offsite"  # the storage that closed segments go to, where one is set
+LOST_BY_RECORDER = ("queue-full", "disk-full", "over-quota")
 PAGE_KINDS = {Dialect.LIVE: "page", Dialect.V1: "page-v1"}
 
 _thread = ThreadPoolExecutor(1, "metrics")  # one: scrapes behind a database that hangs do not pile up threads
@@ -62,6 +63,7 @@ class ThisWorker(Collector):
         """Yield every metric."""
         yield from self._sockets()
         yield from self._chunks()
+        yield from self._recorder()
         yield from self._disk()
         yield from self._database()
 
@@ -80,11 +82,19 @@ class ThisWorker(Collector):
         dropped = {
             "viewer-slow": relay.dropped + sum(outbox.dropped for outbox in outboxes),
             "bus-full": relay.bus.dropped,
-            "queue-full": recorder.dropped,
+            **{reason: recorder.lost_chunks[reason] for reason in LOST_BY_RECORDER},
         }
         yield self._counter("drops", "Chunks given up, by what had no room for them", dropped, "reason")
         waiting = sum(outbox.waiting_bytes for outbox in outboxes)
         yield self._gauge("outbox_bytes", "Bytes that wait for slow viewers", waiting)
+
+    def _recorder(self) -> Iterator[Metric]:
+        yield self._counter("recorder_chunks", "Chunks written to the segment log", recorder.written_chunks)
+        yield self._gauge("recorder_queue_bytes", "Bytes that wait to be written", recorder.waiting_bytes)
+        yield self._gauge("recorder_queue_limit_bytes", "Beyond it chunks are given up", MAX_WAITING_BYTES)
+        lag_s = recorder.lag_us / 1_000_000
+        yield self._gauge("recorder_lag_seconds", "How long chunks wait before they are written", lag_s)
+        yield self._gauge("fsync_seconds", "Duration of the last round of syncs", recorder.sync_seconds)
 
     def _disk(self) -> Iterator[Metric]:
         if self._asked.disk_total_bytes is not None:
