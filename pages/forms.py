@@ -67,7 +67,11 @@ class KeepingForm(forms.Form):
     """How long and how much is kept, in all rooms of an organization or in one of them."""
 
     keep_days = forms.IntegerField(
-        label=_("Keep for days"), required=False, min_value=1, max_value=LARGEST["keep_days"], help_text=_("Empty: for ever.")
+        label=_("Keep for days"),
+        required=False,
+        min_value=1,
+        max_value=LARGEST["keep_days"],
+        help_text=_("Empty: for ever."),
     )
     keep_gigabytes = forms.DecimalField(
         label=_("Keep at most, in GB"),
