@@ -13,6 +13,7 @@ from django.db import transaction
 
 from accounts.models import Organization
 from recordings import fetched, offsite
+from recordings.captures import open_notes
 from recordings.folder import RecordingFolder, folder_of
 from recordings.models import Recording, Segment
 from rooms.happenings import note
@@ -26,6 +27,21 @@ ELSEWHERE = "-elsewhere"  # behind them, where copies may lie of which no row wi
 def lock(organization: Organization) -> None:
     """Within a transaction, let those who change what is kept and those who remove it wait for each other."""
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+
+
+def lets_go(recording: Recording) -> bool:
+    """See that no device goes on with a recording, so that its next chunk begins another; False where one does now.
+
+    Raises OSError.
+    """
+    path = folder_of(recording.organization_id, recording.pk)
+    if not path.exists():
+        return True
+    with _locked(path) as is_ours:
+        for capture in open_notes() if is_ours else []:
+            if capture.recording == recording.pk:
+                capture.remove()
+    return is_ours
 
 
 def remove(recording: Recording, by: str, kind: str, is_still_due: Callable[[Recording], bool]) -> bool:

@@ -92,6 +92,8 @@ def delete(recording: Recording, by: User) -> None:
             raise ValueError(_t("A legal hold keeps this recording. Nobody can delete it."))
         if found.state != Recording.State.FINISHED:
             raise ValueError(_t("This recording still runs. Stop its device first."))
+        if not removal.lets_go(found):
+            raise ValueError(_t("This recording goes on. Stop its device first."))
         if found.deleted_at is None:
             found.deleted_at = timezone.now()
             note(found.organization, "recording-deleted", room=found.room, subject=str(found), actor=by)

@@ -1,0 +1,14 @@
+"""What a worker's heartbeat does so that recordings are kept, and no longer than they should be: one call for all."""
+
+from uuid import UUID
+
+from recordings import offsite, reports, retention
+from recordings.quotas import quotas
+
+
+def tend(worker_id: UUID) -> None:
+    """Called by each heartbeat of `worker_id`, on its thread; what takes long is only begun. Raises DatabaseError."""
+    quotas.tend()
+    reports.tell(worker_id)
+    offsite.tend()
+    retention.tend()
