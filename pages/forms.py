@@ -118,7 +118,10 @@ class KeepingForm(forms.Form):
 
 
 def _in_gigabytes(size_bytes: int | None) -> Decimal | None:
-    return None if size_bytes is None else round(Decimal(size_bytes) / GIGABYTE, 3).normalize()
+    """Return the size without trailing zeros, and 500 not as 5E+2."""
+    if size_bytes is None:
+        return None
+    return Decimal(format(round(Decimal(size_bytes) / GIGABYTE, 3).normalize(), "f"))
 
 
 def _checked(rule: Any, text: str) -> str:
