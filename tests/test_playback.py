@@ -13,9 +13,10 @@ from accounts.api_keys import make_api_key
 from recordings.bucket import Unreachable
 from recordings.models import Recording, Segment
 from recordings.offsite import path_of
-from recordings.playback import stretch_of
+from recordings.playback import Wav
 from recordings.ranges import Unsatisfiable, wanted
 from recordings.segment_log import Gap
+from recordings.stretch import stretch_of
 from recordings.wav import wav_header
 from tests.kept import empty_recording, keep, keep_segment, noise, sum_up
 
@@ -132,9 +133,9 @@ class TestStretch:
         assert response.json()["detail"].endswith(".")
 
     def test_a_part_in_the_middle_of_a_week_is_found_at_once(self, vera, kept, django_assert_max_num_queries):
-        stretch = stretch_of(kept, 1.9, 2.0)
+        wav = Wav(stretch_of(kept, 1.9, 2.0))
         with django_assert_max_num_queries(3):
-            b"".join(stretch.read(0, stretch.size))
+            b"".join(wav.read(0, wav.size))
 
 
 class TestRanges:
