@@ -53,6 +53,7 @@ def own_addresses() -> list[str]:
 DATA_DIR = Path(env.str("LEGANIZE_DATA", str(BASE_DIR / "var"))).absolute()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 RECORDINGS_DIR = Path(env.str("RECORDINGS_DIR", str(DATA_DIR / "recordings")))
+EXPORTS_DIR = Path(env.str("EXPORTS_DIR", str(DATA_DIR / "exports")))
 
 SECRET_KEY = env.str("SECRET_KEY", "") or read_or_make_secret_key(DATA_DIR / "secret_key")
 DEBUG = env.bool("DEBUG", False)
@@ -143,6 +144,7 @@ MAX_MESSAGE_BYTES = 256 * 1024  # one JPEG of a camera with room to spare; more 
 DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE = DAPHNE_WEBSOCKET_MAX_FRAME_SIZE = MAX_MESSAGE_BYTES
 FSYNC = env_choice("FSYNC", "interval", ("interval", "always", "never"))
 RESUME_WITHIN_SECONDS = env_int("RESUME_WITHIN_SECONDS", 3600, low=0, high=7 * 86400)
+EXPORT_KEEP_DAYS = env_int("EXPORT_KEEP_DAYS", 7, low=1, high=3650)
 DELETE_UNDO_HOURS = env_int("DELETE_UNDO_HOURS", 24, low=0, high=24 * 365)
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
