@@ -21,7 +21,7 @@ from devices.models import Connection, Worker
 from devices.presence import presence
 from gateway import sockets
 from leganize import boards, refresh
-from recordings import index, recovery
+from recordings import index, recovery, upkeep
 from recordings.recorder import recorder
 from rooms.bus import Bus, LocalBus, RedisBus
 from rooms.relay import relay
@@ -127,6 +127,7 @@ class HeldWorker:
         await presence.flush()
         await boards.push(self._in_thread)
         await self._in_thread(_write_news)
+        await self._in_thread(upkeep.tend, self.id)
         if self._beats % LEASE_EVERY_BEATS == 1:
             await self._in_thread(_take_lease, self.id)
         if self._beats % SETTLE_EVERY_BEATS == 1:

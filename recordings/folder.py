@@ -43,7 +43,8 @@ class About:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `json` wrote. Raises KeyError, TypeError or ValueError."""
         uuids = ("recording", "organization", "room", "device")
-        return cls(**{name: UUID(value[name]) if name in uuids else value[name] for name in cls.__slots__})
+        fields: dict[str, Any] = {name: UUID(value[name]) if name in uuids else value[name] for name in cls.__slots__}
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A recording as it grows: its timeline, its gaps, and the segment that is written now."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -106,19 +107,25 @@ class GrowingRecording:
         self.is_dirty = True
         loss = self._lateness.see(steady_us, self.position)
         if loss is not None:
-            at = max(0, self._audio - loss.audio_ago - chunk.samples)
-            self._declare(Gap(at, loss.samples, "device-offline", estimated=True), arrived_us)
-            self._draw_anew()
+            with suppress(OSError):  # the chunk itself is kept; what stays late is noticed again
+                at = max(0, self._audio - loss.audio_ago - chunk.samples)
+                self._declare(Gap(at, loss.samples, "device-offline", estimated=True), arrived_us)
+                self._draw_anew()
 
     def lose(self, samples: int, reason: str) -> None:
         """Note that so much of the present connection could not be kept; declared before the next chunk."""
         self._lost += samples
         self._lost_reason = self._lost_reason or reason
 
-    def tick(self) -> None:
-        """Once a second: what was written to the disk itself, and its shape. Raises OSError."""
-        self._draw()
-        if self._writer is None or settings.FSYNC == "never":
+    def draw(self) -> None:
+        """Bring the peaks up to what was written. Raises OSError."""
+        if self._undrawn:
+            pcm, self._undrawn = b"".join(self._undrawn), []
+            self._energy += self._peaks.write(self._undrawn_at, pcm)
+
+    def sync(self) -> None:
+        """Ask the disk to keep what was written. Raises OSError, and then only what can be read back counts."""
+        if self._writer is None:
             return
         try:
             self._writer.sync()
@@ -126,11 +133,6 @@ class GrowingRecording:
             self._read_back()
             self._opened_us = -SEGMENT_US  # the next chunk begins a new file
             raise
-
-    def sync(self) -> None:
-        """Ask the disk to keep what was written. Raises OSError."""
-        if self._writer is not None:
-            self._writer.sync()
 
     def close(self, *, left: str, finished: bool) -> None:
         """Close the open segment and say why nobody writes now, then let others. Raises OSError: try again."""
@@ -181,7 +183,7 @@ class GrowingRecording:
 
     def _declare(self, gap: Gap, arrived_us: int) -> None:
         assert self._writer is not None
-        self._draw()
+        self.draw()
         self._writer.append_gap(gap, arrived_us)
         self._gaps.append(gap)
         self._lost, self._lost_reason = 0, ""
@@ -189,7 +191,7 @@ class GrowingRecording:
     def _close_segment(self) -> None:
         """Seal, enter into the index, let go: each step once, for a full disk may refuse any of them for a while."""
         if self._writer is not None:
-            self._draw()
+            self.draw()
             self._peaks.flush()
             if not self._digest:
                 self._digest = self._writer.seal(self._until_us)
@@ -227,11 +229,6 @@ class GrowingRecording:
         if not self._undrawn:
             self._undrawn_at = self.position
         self._undrawn.append(chunk.payload)
-
-    def _draw(self) -> None:
-        if self._undrawn:
-            pcm, self._undrawn = b"".join(self._undrawn), []
-            self._energy += self._peaks.write(self._undrawn_at, pcm)
 
     def _draw_anew(self) -> None:
         """Sound of this segment moved on the timeline, because a gap was found before it."""

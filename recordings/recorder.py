@@ -129,7 +129,10 @@ class Recorder:
             self._writing.leave_all("moved")
         self._attempt(self._writing.park)
         self._attempt(self._writing.finish_quiet, self._resting, now_us - QUIET_AFTER_STOP_US)
-        if settings.FSYNC == "always" or now_us - self._second_us >= SECOND_US:
+        is_due = now_us - self._second_us >= SECOND_US
+        if settings.FSYNC == "always" or (is_due and settings.FSYNC == "interval"):
+            self._sync()
+        if is_due:
             self._each_second(now_us)
         if stopping or self._writing.has_closed or now_us - self._told_us >= TELL_EVERY_US:
             self._told_us = now_us
@@ -172,11 +175,16 @@ class Recorder:
         return self._has_room
 
     def _each_second(self, now_us: int) -> None:
-        self._second_us, started_s = now_us, time.monotonic()
+        self._second_us = now_us
         if self._has_room and not has_room():
             self._has_room, self._tried_us = False, now_us
         for recording in self._writing.recordings():
-            self._attempt(recording.tick)
+            self._attempt(recording.draw)
+
+    def _sync(self) -> None:
+        started_s = time.monotonic()
+        for recording in self._writing.recordings():
+            self._attempt(recording.sync)
         self.sync_seconds = time.monotonic() - started_s
 
     def _attempt(self, work: Callable[..., None], *values: Any) -> None:

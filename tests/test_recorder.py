@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from dataclasses import replace
 from uuid import uuid4
 
@@ -291,3 +292,41 @@ def test_news_are_told_until_the_rows_say_them(recorder, machine):
     recorder.saved(list(told(recorder).values()))
     recorder.write_once(stopping=True)
     assert recorder.news() == []
+
+
+def test_a_sync_that_fails_keeps_what_can_be_read_and_begins_a_new_file(recorder, machine, monkeypatch):
+    bound, epoch = device(), new_epoch()
+    capture(recorder, machine, bound, epoch, 5)
+
+    def fails(_descriptor):
+        raise OSError(errno.EIO, "Input/output error")
+
+    machine.passes(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(segment_log, "_fdatasync", fails)
+        capture(recorder, machine, bound, epoch, 1, first=5)
+    assert [each.kind for each in recorder.troubles()] == ["disk-refuses"]
+    capture(recorder, machine, bound, epoch, 5, first=6)
+    (snapshot,) = told(recorder).values()
+    assert kept(bound, snapshot) == list(range(11))
+    assert [len(content.chunks) for content in contents(bound, snapshot)] == [6, 5]
+
+
+def test_what_cannot_be_read_back_after_a_failed_sync_is_declared(recorder, machine, monkeypatch):
+    bound, epoch = device(), new_epoch()
+    capture(recorder, machine, bound, epoch, 5)
+    (path,) = folder_of(bound.organization_id, uuid4()).parent.glob("*/*.seg")
+
+    def fails(_descriptor):
+        os.truncate(path, path.stat().st_size - 3000)
+        raise OSError(errno.EIO, "Input/output error")
+
+    machine.passes(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(segment_log, "_fdatasync", fails)
+        recorder.write_once()
+    capture(recorder, machine, bound, epoch, 2, first=5)
+    (snapshot,) = told(recorder).values()
+    assert kept(bound, snapshot) == [0, 1, 2, 5, 6]
+    (gap,) = gaps(bound, snapshot)
+    assert (gap.samples, gap.reason, gap.estimated) == (2 * 1024, "bad-data", True)
