@@ -117,8 +117,10 @@ class Segment(models.Model):
         constraints = [models.UniqueConstraint(fields=["recording", "number"], name="one_segment_each")]
         indexes = [
             models.Index(fields=["recording", "start_sample"]),
-            models.Index("upload_due_at", condition=Q(place="here", is_closed=True), name="segments_to_upload"),
-            models.Index("upload_due_at", condition=Q(place="both"), name="segments_to_free"),
+            models.Index(
+                fields=["upload_due_at"], condition=Q(place="here", is_closed=True), name="segments_to_upload"
+            ),
+            models.Index(fields=["upload_due_at"], condition=Q(place="both"), name="segments_to_free"),
         ]
 
     def __str__(self) -> str:
@@ -189,6 +191,7 @@ class Export(models.Model):
     error = models.CharField(_("what went wrong"), max_length=300, blank=True)
     asked_at = models.DateTimeField(_("asked"), default=timezone.now)
     started_at = models.DateTimeField(_("started"), null=True)
+    tries = models.PositiveSmallIntegerField(_("times begun"), default=0)
     touched_at = models.DateTimeField(_("last sign of work"), null=True)
     finished_at = models.DateTimeField(_("ended"), null=True)
 
