@@ -92,7 +92,7 @@ def delete(recording: Recording, by: User) -> None:
             raise ValueError(_t("A legal hold keeps this recording. Nobody can delete it."))
         if found.state != Recording.State.FINISHED:
             raise ValueError(_t("This recording still runs. Stop its device first."))
-        if not removal.lets_go(found):
+        if not _lets_go(found):
             raise ValueError(_t("This recording goes on. Stop its device first."))
         if found.deleted_at is None:
             found.deleted_at = timezone.now()
@@ -122,6 +122,13 @@ def keep(recording: Recording, by: User, *, on: bool) -> None:
                 actor=by,
             )
     recording.kept = on
+
+
+def _lets_go(recording: Recording) -> bool:
+    try:
+        return removal.lets_go(recording)
+    except OSError as error:
+        raise ValueError(_t("The disk does not answer: %(error)s") % {"error": error.strerror}) from error
 
 
 @contextmanager

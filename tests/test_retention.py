@@ -10,7 +10,9 @@ from django.utils import timezone
 
 from devices.models import Device
 from recordings import removal, retention
+from recordings.captures import Capture, find_open, note_open
 from recordings.duties import Duty, take_turn
+from recordings.folder import About, RecordingFolder
 from recordings.models import Export, Marker, Recording, RetentionPolicy, Segment, Turn
 from recordings.recorder import folder_of
 from recordings.retention import Why, apply, held, over_quota, plan, set_policy
@@ -190,6 +192,22 @@ class TestDeletingAndTakingItBack:
         with pytest.raises(ValueError, match="still runs"):
             retention.delete(running, cast.bob)
 
+    def test_one_with_which_a_device_goes_on_right_now_is_refused(self, cast, new):
+        writer = RecordingFolder(path_of(new))
+        assert writer.lock()
+        with pytest.raises(ValueError, match="goes on"):
+            retention.delete(new, cast.bob)
+        writer.unlock()
+
+    def test_a_device_that_returns_later_does_not_go_on_in_the_bin(self, cast, new):
+        capture = Capture(new.device_id, new.room_id, new.sample_rate_hz, new.channels)
+        about = About(
+            new.pk, new.organization_id, new.room_id, "", new.device_id, "", new.sample_rate_hz, new.channels, 1, 1
+        )
+        note_open(capture, about)
+        retention.delete(new, cast.bob)
+        assert find_open(capture) is None
+
     def test_one_that_was_removed_for_good_cannot_be_taken_back(self, cast, old):
         deleted(old, 25)
         apply(now=NOW)
@@ -258,8 +276,6 @@ class TestRemoval:
         assert (event.subject, event.actor, event.room) == (name, "retention", old.room)
 
     def test_a_folder_in_which_somebody_writes_waits(self, cast, old):
-        from recordings.folder import RecordingFolder
-
         writer = RecordingFolder(path_of(old))
         assert writer.lock()
         assert apply(now=NOW) == []
