@@ -4,7 +4,7 @@ from django.urls import path
 from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 
-from pages.views import devices, keeping, recording_sounds, recordings, rooms, surroundings
+from pages.views import devices, keeping, recording, recording_sounds, recordings, rooms, surroundings
 from recordings.playback import recording_wav
 
 urlpatterns = [
@@ -28,6 +28,11 @@ urlpatterns = [
     path("recordings/deleted/", recordings.deleted, name="recordings_deleted"),
     path("recordings/keeping/", keeping.keeping, name="keeping"),
     path("recordings/keeping/<uuid:pk>/follow/", keeping.follow, name="keeping_follow"),
+    path("recordings/<uuid:pk>/", recording.recording, name="recording"),
+    path("recordings/<uuid:pk>/now/", recording.now, name="recording_now"),
+    path("recordings/<uuid:pk>/rename/", recording.rename, name="recording_rename"),
+    path("recordings/<uuid:pk>/keep/", recording.keep, name="recording_keep"),
+    path("recordings/<uuid:pk>/delete/", recording.delete, name="recording_delete"),
     path("recordings/<uuid:pk>/restore/", recordings.restore, name="recording_restore"),
     path("recordings/<uuid:recording_id>/audio.wav", recording_wav, name="recording_wav"),
     path("theme/", surroundings.set_theme, name="set_theme"),
