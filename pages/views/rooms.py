@@ -18,6 +18,7 @@ from devices.board import board_for, board_of_room
 from devices.models import Connection
 from pages.decisions import decide, require_operator, way_back
 from pages.forms import RoomForm
+from recordings.space import recording_of_room
 from rooms.lifecycle import change_room, create_room, end_room
 from rooms.models import Room
 
@@ -80,10 +81,12 @@ def rooms(request: HttpRequest) -> HttpResponse:
 def room(request: HttpRequest, pk: Any) -> HttpResponse:
     """Show one room live."""
     found = get_object_or_404(Room.objects.visible_to(request.user).select_related("organization"), pk=pk)
+    board = board_of_room(found, request.user)
+    board["room"] |= recording_of_room(found)
     context = {
         **where_sketches_connect(request),
         "room": found,
-        "board": board_of_room(found, request.user),
+        "board": board,
         "may_operate": may_operate(request.user, found.organization),
         "open_lobby": settings.OPEN_LOBBY,
     }

@@ -36,21 +36,27 @@ export function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
 }
 
-/** Fill the banner line: `kind` is "warn" or "note", `action` is {words, run}. Nothing moves for it. */
+/** Fill the banner line: `kind` is "warn" or "note", `action` is {words, run} or {words, href}. Nothing moves for it. */
 export function showBanner({ title, text = "", kind = "warn", action = null }) {
   const banner = document.getElementById("banner");
   const words = document.createElement("span");
   words.append(Object.assign(document.createElement("strong"), { textContent: title }), ` ${text}`);
   banner.replaceChildren(words);
-  if (action) {
-    const button = Object.assign(document.createElement("button"), {
-      type: "button", className: "link-button", textContent: action.words,
-    });
-    button.addEventListener("click", action.run);
-    banner.append(button);
-  }
+  if (action) banner.append(" ", action.href ? linkOf(action) : buttonOf(action));
   banner.dataset.kind = kind;
   banner.hidden = false;
+}
+
+function linkOf({ words, href }) {
+  return Object.assign(document.createElement("a"), { href, textContent: words });
+}
+
+function buttonOf({ words, run }) {
+  const button = Object.assign(document.createElement("button"), {
+    type: "button", className: "link-button", textContent: words,
+  });
+  button.addEventListener("click", run);
+  return button;
 }
 
 /** Empty the banner line. */

@@ -10,6 +10,7 @@ const WORTH_SAYING_SECONDS = 1;
 
 export class Lifeline {
   #note = null;
+  #alarm = null;
   #isBusy = false;
   #missedSeconds = null;
   /** What captured when the connection was lost, and when that was. */
@@ -37,6 +38,13 @@ export class Lifeline {
   /** What the line shows whenever the connection needs no words; null for nothing. */
   setNote(note) {
     this.#note = note;
+    if (!this.#isBusy) this.#settle();
+  }
+
+  /** What must be known as long as it lasts, before any note; null when it is over. Said again only when it changes. */
+  setAlarm(alarm) {
+    if (JSON.stringify(alarm) === JSON.stringify(this.#alarm)) return;
+    this.#alarm = alarm;
     if (!this.#isBusy) this.#settle();
   }
 
@@ -105,7 +113,8 @@ export class Lifeline {
 
   #settle() {
     this.#isBusy = false;
-    if (this.#note) showBanner(this.#note);
+    const shown = this.#alarm ?? this.#note;
+    if (shown) showBanner(shown);
     else hideBanner();
   }
 }

@@ -48,6 +48,7 @@ function show(newBoard) {
   const wish = document.querySelector(`[data-part="records"] input[value="${board.room.records ? "yes" : "no"}"]`);
   if (wish) wish.checked = true;
   if (capturing.length) listening.offer();
+  lifeline.setAlarm(alarmOf(board.room));
   showBar();
   announceChanges(board.devices);
 }
@@ -65,6 +66,13 @@ function stopWords(capturing, { records }) {
   const stops = ngettext("%(count)s microphone stops.", "%(count)s microphones stop.", capturing.length);
   const stays = records ? gettext("What is recorded stays.") : "";
   return `${fill(stops, { count: capturing.length })} ${stays}`.trim();
+}
+
+/** What is wrong with the disk, for the banner line; who may free some space is led there. */
+function alarmOf({ disk, mayControl }) {
+  if (!disk) return null;
+  const action = mayControl ? { words: gettext("Free some space"), href: "/recordings/keeping/" } : null;
+  return { title: disk.title, text: disk.text, action };
 }
 
 function showBar() {

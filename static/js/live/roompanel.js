@@ -1,6 +1,7 @@
 /** The paper beside the lanes: who is here, what is kept, what happened. */
 
-import { inWords, secondOf, secondsSince, serverClock, stopwatch } from "./clock.js";
+import { gapsInWords, lengthInWords } from "../gaps.js";
+import { secondOf, secondsSince, serverClock, stopwatch } from "./clock.js";
 import { fill, gettext, ngettext } from "./translation.js";
 
 const SHOWN_SHORT = 3;
@@ -38,6 +39,8 @@ export class RoomPanel {
 
   #showKept({ recording, records, spaceDays }) {
     this.parts.recording.hidden = !recording;
+    this.parts["recording-link"].hidden = !recording;
+    if (recording) this.parts["recording-link"].href = `/recordings/${recording.id}/`;
     this.parts["recording-words"].hidden = Boolean(recording);
     this.parts["recording-words"].textContent = records
       ? gettext("Starts by itself as soon as a device captures.")
@@ -55,8 +58,14 @@ export class RoomPanel {
     if (!recording || this.isHeld) return;
     this.parts.length.textContent = stopwatch(secondsSince(recording.since, serverClock.now()));
     this.parts.written.textContent = recording.writtenUntil ? secondOf(recording.writtenUntil) : "–";
-    this.parts.missing.textContent = inWords(Math.round(recording.missingSeconds));
+    this.parts.missing.textContent = missingInWords(recording);
   }
+}
+
+/** "6 s, 1 gap" */
+function missingInWords({ missingSeconds, gaps }) {
+  const length = lengthInWords(missingSeconds);
+  return gaps ? fill(gettext("%(length)s, %(gaps)s"), { length, gaps: gapsInWords(gaps) }) : length;
 }
 
 /** What happened in a room, as lines of a list. */
