@@ -58,8 +58,8 @@ def test_no_module_is_named_by_what_is_left_over():
 
 def test_the_environment_variables_of_the_code_are_those_that_the_example_explains():
     settings = (HOUSE / "leganize" / "settings.py").read_text()
-    read = set(re.findall(r"env(?:\.\w+|_int|_choice)\(\s*\"([A-Z_]+)\"", settings))
-    explained = set(re.findall(r"^#?([A-Z_]+)=", (HOUSE / ".env.example").read_text(), re.M))
+    read = set(re.findall(r"env(?:\.\w+|_int|_choice)\(\s*\"([A-Z0-9_]+)\"", settings))
+    explained = set(re.findall(r"^#?([A-Z0-9_]+)=", (HOUSE / ".env.example").read_text(), re.M))
     assert read == explained
 
 
