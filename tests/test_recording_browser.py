@@ -1,4 +1,4 @@
-"""The page of a recording in a real Chromium: watched as it grows, heard, marked, named, and downloaded as it was sent."""
+"""The page of a recording in Chromium: watched as it grows, heard, marked, named, and downloaded as it was sent."""
 
 import asyncio
 import contextlib
