@@ -153,7 +153,7 @@ def change_policy(organization: Organization, room: Room | None, by: User, **lim
     policy = policy or RetentionPolicy(organization=organization, room=room)
     was_held = policy.legal_hold
     for name, value in limits.items():
-        setattr(policy, name, _checked(name, value, room))
+        setattr(policy, name, checked(name, value, room))
     policy.save()
     if policy.legal_hold != was_held:
         note(organization, f"legal-hold-{'on' if policy.legal_hold else 'off'}", room=room, actor=by)
@@ -207,8 +207,8 @@ def _remove(leaving: Leaving, now: datetime) -> bool:
         return False
 
 
-def _checked(name: str, value: Any, room: Room | None) -> Any:
-    """Return `value` as it may be kept under `name`. Raises ValueError with words."""
+def checked(name: str, value: Any, room: Room | None) -> Any:
+    """Return `value` as a policy may keep it under `name`. Raises ValueError with words."""
     if name == "legal_hold":
         return bool(value)
     if name == "quota_bytes" and room and value is not None:
