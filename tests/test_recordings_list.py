@@ -263,3 +263,12 @@ def test_operators_find_what_was_deleted_and_for_how_long(cast, finished, settin
     assert "Old take" not in text_of(signed_in(cast.bob).get(LIST))
     assert signed_in(cast.vera).get(DELETED).status_code == 403
     assert "Nothing is deleted" in text_of(signed_in(cast.charlie).get(DELETED))
+
+
+def test_a_disk_that_is_full_is_said_where_recordings_are_listed_and_kept(cast, finished, monkeypatch):
+    finished()
+    monkeypatch.setattr("recordings.space._disk", lambda: (0, 10**12))
+    for url in (LIST, reverse("keeping")):
+        assert "Disk full. Recording has paused." in text_of(signed_in(cast.vera).get(url))
+    assert "Free some space" in text_of(signed_in(cast.bob).get(LIST))
+    assert "Free some space" not in text_of(signed_in(cast.vera).get(LIST))

@@ -24,7 +24,7 @@ from pages.recording_rows import Row, rows_of
 from pages.times import viewers_zone
 from recordings import retention
 from recordings.models import Recording
-from recordings.space import days_left
+from recordings.space import days_left, warnings
 from rooms.models import Room
 
 PER_PAGE = 50
@@ -51,6 +51,7 @@ def recordings(request: HttpRequest) -> HttpResponse:
         "page": page,
         "everything": seen.aggregate(count=Count("pk"), bytes=Sum("stored_bytes")),
         "days_left": days_left(),
+        "warning": next(iter(warnings()), None),
         "rooms": Room.objects.visible_to(request.user).filter(pk__in=seen.order_by().values("room")).order_by("name"),
         "devices": _devices(request, seen),
         "states": {name: words for name, (words, _asked) in STATES.items()},
