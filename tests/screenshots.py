@@ -14,6 +14,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 SETTLE_MS = 1500  # the socket's first board, and a meter's first second
+SHOWN_TWICE = ("room", "devices", "recordings", "recording")  # also in the dark and in Thai
 LIVE_PAGES = ("connect", "room")
 LISTEN_MS = 20_000  # so that the tape shows some speech
 FLAGS = [
@@ -39,10 +40,10 @@ class Look:
 LOOKS = [
     Look("desktop", DESK),
     Look("phone", PHONE),
-    Look("dark-desktop", DESK, theme="dark", pages=("room", "devices")),
-    Look("dark-phone", PHONE, theme="dark", pages=("room", "devices")),
-    Look("th-desktop", DESK, language="th", pages=("room", "devices")),
-    Look("th-phone", PHONE, language="th", pages=("room", "devices")),
+    Look("dark-desktop", DESK, theme="dark", pages=SHOWN_TWICE),
+    Look("dark-phone", PHONE, theme="dark", pages=SHOWN_TWICE),
+    Look("th-desktop", DESK, language="th", pages=SHOWN_TWICE),
+    Look("th-phone", PHONE, language="th", pages=SHOWN_TWICE),
     Look("ru-phone", PHONE, language="ru"),
 ]
 
@@ -101,12 +102,12 @@ async def _take_all(page: Page, base_url: str, look: Look, outdir: Path) -> None
 
 
 async def _paths(page: Page, base_url: str) -> dict[str, str]:
-    """Return the pages by name; room and device are the first ones of their lists."""
+    """Return the pages by name; room, device and recording are the first ones of their lists."""
     found = {
-        "connect": "connect", "rooms": "rooms/", "devices": "devices/", "recordings": "recordings/",
+        "connect": "connect", "rooms": "rooms/", "devices": "devices/", "recordings": "recordings/", "keeping": "recordings/keeping/",
         "password": "accounts/password/", "not-found": "nowhere/",
     }  # fmt: skip
-    for name, listed in (("room", "rooms/"), ("device", "devices/")):
+    for name, listed in (("room", "rooms/"), ("device", "devices/"), ("recording", "recordings/")):
         await page.goto(urljoin(base_url, listed))
         link = page.locator(".who a.name").first
         if await link.count():
