@@ -104,8 +104,8 @@ async def _take_all(page: Page, base_url: str, look: Look, outdir: Path) -> None
 async def _paths(page: Page, base_url: str) -> dict[str, str]:
     """Return the pages by name; room, device and recording are the first ones of their lists."""
     found = {
-        "connect": "connect", "rooms": "rooms/", "devices": "devices/", "recordings": "recordings/", "keeping": "recordings/keeping/",
-        "password": "accounts/password/", "not-found": "nowhere/",
+        "connect": "connect", "rooms": "rooms/", "devices": "devices/", "recordings": "recordings/",
+        "keeping": "recordings/keeping/", "password": "accounts/password/", "not-found": "nowhere/",
     }  # fmt: skip
     for name, listed in (("room", "rooms/"), ("device", "devices/"), ("recording", "recordings/")):
         await page.goto(urljoin(base_url, listed))
