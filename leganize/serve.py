@@ -15,6 +15,7 @@ from accounts.demo import ensure_demo_user
 from accounts.sign_in import make_sign_in_link
 from leganize import health
 from leganize.transports import SketchFriendlyProtocol
+from recordings.recorder import recorder
 
 PING_EVERY_S, PONG_WITHIN_S = 20, 20
 
@@ -31,6 +32,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         health.begin_drain()
+        recorder.drain()
         await super().shutdown(sockets)
 
 

@@ -48,6 +48,7 @@ class Recorder:
         self._offered_bytes = self._taken_bytes = 0  # each has one writer, so no lock is needed
         self._lost: Counter[UUID] = Counter()
         self._left: deque[UUID] = deque()
+        self._why_left = "device-offline"
         self._resting: set[UUID] = set()
         self._refused: frozenset[UUID] = frozenset()
         self._news: dict[UUID, Snapshot] = {}
@@ -80,6 +81,10 @@ class Recorder:
         """Note that a connection ended: its recording waits for the device's return."""
         self._lost.pop(epoch, None)
         self._left.append(epoch)
+
+    def drain(self) -> None:
+        """Note that connections end from now on because this worker does: their devices go on elsewhere."""
+        self._why_left = "moved"
 
     def rests(self, device_id: UUID) -> None:
         """Note that nothing more is wanted of a device: its recording ends after 1 s of quiet."""
@@ -124,7 +129,7 @@ class Recorder:
             self._keep(offer, now_us)
             self._taken_bytes += len(offer.chunk.payload)
         while self._left:
-            self._writing.leave(self._left.popleft(), "device-offline")
+            self._writing.leave(self._left.popleft(), self._why_left)
         if stopping:
             self._writing.leave_all("moved")
         self._attempt(self._writing.park)

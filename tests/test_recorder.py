@@ -116,6 +116,19 @@ def test_another_recorder_goes_on_where_one_was_stopped(recorder, machine):
     assert [gap.reason for gap in gaps(bound, snapshot)] == ["moved"]
 
 
+def test_a_connection_that_ended_because_its_worker_does_has_moved(recorder, machine):
+    bound, first = device(), new_epoch()
+    capture(recorder, machine, bound, first, 5)
+    recorder.drain()
+    recorder.left(first)
+    recorder.write_once(stopping=True)
+    machine.passes(2)
+    second = Recorder(machine.clocks)
+    capture(second, machine, bound, new_epoch(), 5, first=5)
+    (snapshot,) = told(second).values()
+    assert [gap.reason for gap in gaps(bound, snapshot)] == ["moved"]
+
+
 def test_a_recorder_waits_until_another_lets_go_and_loses_nothing_meanwhile(recorder, machine):
     bound, first = device(), new_epoch()
     capture(recorder, machine, bound, first, 5)
