@@ -13,6 +13,7 @@ from recordings.models import Marker, Recording, Segment
 
 MAX_LANES = 16  # more would neither be seen nor told apart by ear; the page says how many it left out
 MAX_TAKES = 200  # of all lanes; a device that was started and stopped more often during one recording is shown in part
+LIVE_WITHIN = timedelta(seconds=5)  # the rows follow the disk once a second, and a worker may be busy
 GAPS_AGAIN_S = 120  # a gap may still be estimated in a segment of 30 s; so far back a look for what is new goes
 
 
@@ -30,6 +31,7 @@ def board_of(recording: Recording, user: Any, since_s: float | None = None) -> d
     return {
         "id": str(recording.pk),
         "state": recording.state,
+        "live": is_live(recording),
         "startedAt": _iso(recording.started_at),
         "seconds": recording.duration_seconds,
         "audioSeconds": recording.audio_seconds,
@@ -54,6 +56,13 @@ def markers_of(recording: Recording, board: dict[str, Any]) -> list[dict[str, An
         for marker in found
     ]
     return sorted(shown, key=lambda marker: marker["at"])
+
+
+def is_live(recording: Recording) -> bool:
+    """Tell whether sound reaches the disk now: a device that is away may come back, but nothing runs meanwhile."""
+    written = recording.written_until
+    running = recording.state == Recording.State.RECORDING
+    return running and written is not None and timezone.now() - written < LIVE_WITHIN
 
 
 def name_of(user: Any) -> str:
@@ -106,6 +115,7 @@ def _take(take: Recording, recording: Recording, gaps: list[dict[str, Any]]) -> 
     return {
         "id": str(take.pk),
         "state": take.state,
+        "live": is_live(take),
         "offset": (take.started_at - recording.started_at).total_seconds(),
         "seconds": take.duration_seconds,
         "audioSeconds": take.audio_seconds,

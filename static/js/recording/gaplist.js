@@ -1,8 +1,9 @@
 /** The list of what is missing in one lane: each gap with its number, its time, why, and how long; a press goes there. */
 
 import { lengthInWords, reasonInWords } from "../gaps.js";
-import { secondOf, stopwatch } from "../live/clock.js";
+import { stopwatch } from "../live/clock.js";
 import { fill, gettext, ngettext } from "../live/translation.js";
+import { wallClock } from "./wallclock.js";
 
 const SHOWN = 100; // so many a person reads; the rest comes on demand, and all are drawn
 
@@ -72,7 +73,7 @@ export class GapList {
     const part = (name) => row.querySelector(`[data-part="${name}"]`);
     part("number").textContent = index + 1;
     part("number").classList.toggle("is-estimated", gap.estimated);
-    part("time").textContent = secondOf(this.timeline.momentOf(gap.at));
+    part("time").textContent = wallClock(this.timeline, gap.at);
     part("reason").textContent = reasonInWords(gap.reason, gap.estimated);
     part("length").textContent = gap.seconds < 1 ? lengthInWords(gap.seconds) : stopwatch(Math.round(gap.seconds));
     return row;

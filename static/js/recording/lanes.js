@@ -40,9 +40,10 @@ export class Lanes {
   draw({ view, markers, seconds, isOnline }) {
     for (const lane of this.timeline.lanes) {
       const { strip, gaps } = this.#rows.get(lane.id);
-      const isLive = lane.takes.some(({ state }) => state === "recording");
+      const isLive = isOnline && lane.takes.some(({ live }) => live);
+      const isOpen = lane.takes.some(({ state }) => state === "recording");
       strip.fit();
-      strip.draw(lane, { view, gaps, markers, seconds, edge: isLive ? (isOnline ? "live" : "lost") : "" });
+      strip.draw(lane, { view, gaps, markers, seconds, edge: isLive ? "live" : isOpen ? "lost" : "" });
     }
   }
 

@@ -1,9 +1,9 @@
 /** Moments that people named: set where one hears them, named in place, removed; operators set them, everyone sees them. */
 
 import { send, tellFailure } from "../forms.js";
-import { secondOf } from "../live/clock.js";
 import { fill, gettext } from "../live/translation.js";
 import { announce, showToast } from "../toasts.js";
+import { wallClock } from "./wallclock.js";
 
 /** Events: change (a marker was set, named or removed). */
 export class Markers extends EventTarget {
@@ -34,7 +34,7 @@ export class Markers extends EventTarget {
     try {
       const made = await send(`/api/v1/recordings/${own.id}/markers`, { at_seconds: at, text: "" });
       this.#take([...this.all, { id: made.id, recording: own.id, at: made.at_seconds, text: made.text, author: this.you }]);
-      announce(fill(gettext("Marked at %(time)s"), { time: secondOf(this.timeline.momentOf(at)) }));
+      announce(fill(gettext("Marked at %(time)s"), { time: wallClock(this.timeline, at) }));
       this.#edit(this.#rowOf(made.id));
     } catch (error) {
       tellFailure(error);
@@ -56,7 +56,7 @@ export class Markers extends EventTarget {
     const row = this.template.content.firstElementChild.cloneNode(true);
     row.dataset.marker = marker.id;
     const part = (name) => row.querySelector(`[data-part="${name}"]`);
-    part("time").textContent = secondOf(this.timeline.momentOf(marker.at));
+    part("time").textContent = wallClock(this.timeline, marker.at);
     part("text").textContent = marker.text || gettext("without a name");
     part("text").classList.toggle("muted", !marker.text);
     part("author").textContent = marker.author ?? "";

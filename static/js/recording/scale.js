@@ -1,7 +1,8 @@
 /** The line above the lanes: round times of the viewer's clock, and a flag where somebody set a marker. */
 
-import { secondOf, minuteOf } from "../live/clock.js";
+import { minuteOf, secondOf } from "../live/clock.js";
 import { stepFor, ticksBetween } from "./ticks.js";
+import { dayOf } from "./wallclock.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ROOM_PX = 92; // for a time with its seconds, and air
@@ -11,10 +12,6 @@ const FLAG_PX = 15;
 const FLAG_TAIL_PX = 5;
 const FLAG_FONT = "600 11px";
 const LONGEST_FLAG = 16; // characters; the list below has the whole text
-
-const language = globalThis.document?.documentElement.lang || "en";
-const calendar = { en: "en-GB", th: "th-u-ca-gregory" }[language] ?? language;
-const days = new Intl.DateTimeFormat(calendar, { day: "numeric", month: "short" });
 
 export class Scale {
   constructor(svg) {
@@ -33,7 +30,7 @@ export class Scale {
 
   #tick({ atMs, kind }, view, timeline) {
     const x = view.x((atMs - timeline.startMs) / 1000);
-    const words = { day: () => days.format(atMs), second: () => secondOf(atMs), minute: () => minuteOf(atMs) }[kind]();
+    const words = { day: () => dayOf(atMs), second: () => secondOf(atMs), minute: () => minuteOf(atMs) }[kind]();
     const line = made("line", { x1: x, x2: x, y1: 5, y2: BASE + 4 });
     if (x > view.width - 40) return [line];
     return [line, Object.assign(made("text", { x: x + 6, y: BASE }), { textContent: words })];

@@ -5,7 +5,7 @@ const FINEST_SECONDS = 0.1; // what one value of the server's finest grain cover
 const SETTLED_SECONDS = 40; // the newest 30 s may still be drawn anew, when a loss in them is estimated
 const MAX_TILES = 800; // of 2 KB
 const MAX_WAITING = 48; // of those the ones that were wanted longest ago are given up: they are out of sight by now
-const AT_ONCE = 4;
+const AT_ONCE = 6; // what a browser asks of one server at once
 
 /** Return the coarseness at which a point is at least one pixel wide, and narrower than two. */
 export function levelFor(secondsPerPixel) {

@@ -3,6 +3,7 @@
 import { draw } from "../live/icon.js";
 import { gettext } from "../live/translation.js";
 
+const AWAY = { shape: "away", icon: "away", words: () => gettext("Waiting for its device") };
 const STATES = {
   recording: { shape: "capturing", icon: "capturing", words: () => gettext("Still recording") },
   settling: { shape: "connecting", icon: "connecting", words: () => gettext("Finishing") },
@@ -17,11 +18,11 @@ export class Standing {
 
   /** The state in a word. */
   get words() {
-    return STATES[this.timeline.state].words();
+    return this.#standing.words();
   }
 
   show() {
-    const { shape, icon } = STATES[this.timeline.state];
+    const { shape, icon } = this.#standing;
     const state = this.part("state");
     state.dataset.state = shape;
     state.hidden = this.timeline.state === "finished";
@@ -32,6 +33,12 @@ export class Standing {
     setText(this.part("sum-sound"), sound);
     setText(this.part("sum-missing"), missing);
     this.part("sum-plus").hidden = !missing;
+  }
+
+  /** Red is what runs now: a recording whose device is away only waits. */
+  get #standing() {
+    const { state, isLive } = this.timeline;
+    return state === "recording" && !isLive ? AWAY : STATES[state];
   }
 }
 

@@ -8,6 +8,8 @@ const SHORTEST_GAP_PX = 3; // true width, but never so small that it is overlook
 const HATCH_PX = 9;
 const DOT_PX = 6;
 const NUMBER_PX = 18;
+const CROWD_PX = 12; // narrow gaps closer than this would hide all the sound between them: they stand at the edge
+const NOTCH_PX = 9;
 const THINNEST_PX = 0.75;
 
 export class Strip {
@@ -41,8 +43,8 @@ export class Strip {
     lane.takes.forEach((take) => this.#drawSound(take, view, seconds));
     this.#drawGaps(gaps, view);
     markers.forEach(({ at }) => this.#drawLine(view.x(at), 2, this.colours.peak));
-    if (edge) this.#drawLine(view.x(view.totalSeconds), 2, edge === "live" ? this.colours.live : this.colours.line);
     this.#drawLine(view.x(seconds), 2, this.colours.ink);
+    if (edge) this.#drawLine(view.x(view.totalSeconds), 2, edge === "live" ? this.colours.live : this.colours.line);
   }
 
   /** Colours come from the style sheet, and the theme may be switched under us. */
@@ -116,26 +118,26 @@ export class Strip {
   }
 
   #drawGaps(gaps, view) {
+    const all = gaps.map((gap, index) => placed(gap, index + 1, view));
+    const seen = all.filter(({ to, from }) => to >= 0 && from <= this.width);
+    const isCrowded = (gap, index) => gap.isNarrow && (near(seen[index - 1], gap) || near(gap, seen[index + 1]));
+    seen.forEach((gap, index) => this.#drawGap(gap, isCrowded(gap, index) ? NOTCH_PX : this.height));
     let freeFrom = -Infinity;
-    gaps.forEach((gap, index) => {
-      const from = view.x(gap.at);
-      const to = Math.max(view.x(gap.at + gap.seconds), from + SHORTEST_GAP_PX);
-      if (to < 0 || from > this.width) return;
-      this.#drawGap(from, to, gap.estimated);
-      freeFrom = this.#drawNumber(index + 1, (from + to) / 2, freeFrom);
+    seen.forEach((gap, index) => {
+      if (!isCrowded(gap, index)) freeFrom = this.#drawNumber(gap.number, (gap.from + gap.to) / 2, freeFrom);
     });
   }
 
-  #drawGap(from, to, isEstimated) {
-    const { context, height } = this;
+  #drawGap({ from, to, isEstimated }, height) {
+    const { context } = this;
     context.save();
     context.beginPath();
     context.rect(from, 0, to - from, height);
     context.clip();
     context.fillStyle = this.colours.ground;
     context.fillRect(from, 0, to - from, height);
-    if (isEstimated) this.#dot(from, to);
-    else this.#hatch(from, to);
+    if (isEstimated) this.#dot(from, to, height);
+    else this.#hatch(from, to, height);
     context.restore();
     context.strokeStyle = this.colours.line;
     context.setLineDash([3, 2]);
@@ -148,8 +150,8 @@ export class Strip {
     context.setLineDash([]);
   }
 
-  #hatch(from, to) {
-    const { context, height } = this;
+  #hatch(from, to, height) {
+    const { context } = this;
     context.strokeStyle = this.colours.line;
     context.beginPath();
     for (let x = from - height - (from % HATCH_PX); x < to; x += HATCH_PX) {
@@ -159,10 +161,10 @@ export class Strip {
     context.stroke();
   }
 
-  #dot(from, to) {
+  #dot(from, to, height) {
     this.context.fillStyle = this.colours.line;
     for (let x = from + 2; x < to; x += DOT_PX) {
-      for (let y = 3; y < this.height; y += DOT_PX) this.context.fillRect(x, y, 1.5, 1.5);
+      for (let y = 3; y < height; y += DOT_PX) this.context.fillRect(x, y, 1.5, 1.5);
     }
   }
 
@@ -191,6 +193,17 @@ export class Strip {
     this.context.fillStyle = colour;
     this.context.fillRect(Math.min(Math.max(0, x - width / 2), this.width - width), 0, width, this.height);
   }
+}
+
+function placed(gap, number, view) {
+  const from = view.x(gap.at);
+  const end = view.x(gap.at + gap.seconds);
+  const isNarrow = end - from < SHORTEST_GAP_PX;
+  return { number, from, to: isNarrow ? from + SHORTEST_GAP_PX : end, isNarrow, isEstimated: gap.estimated };
+}
+
+function near(one, next) {
+  return Boolean(one && next) && next.from - one.to < CROWD_PX;
 }
 
 function shown(sample) {

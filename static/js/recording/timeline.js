@@ -14,6 +14,7 @@ export class Timeline extends EventTarget {
   take(board) {
     this.id = board.id;
     this.state = board.state;
+    this.isLive = board.live;
     this.startMs = Date.parse(board.startedAt);
     this.totalSeconds = board.seconds;
     this.sum = board.sum;
@@ -38,6 +39,11 @@ export class Timeline extends EventTarget {
   /** Milliseconds since 1970 of a moment of the axis. */
   momentOf(seconds) {
     return this.startMs + seconds * 1000;
+  }
+
+  /** Whether a time alone does not say which day. */
+  get isOverMidnight() {
+    return new Date(this.startMs).toDateString() !== new Date(this.momentOf(this.totalSeconds)).toDateString();
   }
 
   /** All gaps of a lane in the order of time, on the axis: {at, seconds, reason, estimated}. */

@@ -1,11 +1,12 @@
 /** Play, ten seconds back and on, the clock, the speed, the next gap, a mark: buttons and keys that do the same. */
 
-import { secondOf, stopwatch } from "../live/clock.js";
+import { stopwatch } from "../live/clock.js";
 import { draw } from "../live/icon.js";
 import { fill, gettext } from "../live/translation.js";
 import { announce } from "../toasts.js";
 import { listenForPlayerKeys } from "./keys.js";
 import { SPEEDS } from "./player.js";
+import { wallClock } from "./wallclock.js";
 
 const STEP_SECONDS = 10;
 const SMALL_STEP_SECONDS = 1;
@@ -29,8 +30,8 @@ export class Transport {
     const { seconds } = this.player;
     const { totalSeconds } = this.timeline;
     setText(this.part("clock"), stopwatch(seconds));
-    const wall = secondOf(this.timeline.momentOf(seconds));
-    const length = stopwatch(totalSeconds);
+    const wall = wallClock(this.timeline, seconds);
+    const length = stopwatch(Math.round(totalSeconds));
     setText(this.part("wall"), fill(gettext("%(time)s · of %(length)s"), { time: wall, length }));
     this.#tickSlider(seconds, totalSeconds, length);
   }
