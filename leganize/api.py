@@ -12,6 +12,7 @@ from rest_framework.routers import SimpleRouter
 from devices.api import DeviceViewSet, LobbyViewSet, RoomDevicesViewSet
 from pages import errors
 from recordings.api import MarkerViewSet, RecordingViewSet
+from recordings.export_api import ExportViewSet
 from rooms.api import UUID_IN_PATH, RoomViewSet
 
 
@@ -33,6 +34,7 @@ router.register("devices", DeviceViewSet)
 router.register("lobby", LobbyViewSet, basename="lobby")
 router.register("recordings", RecordingViewSet)
 router.register(f"recordings/(?P<recording_id>{UUID_IN_PATH})/markers", MarkerViewSet, basename="markers")
+router.register("exports", ExportViewSet)
 
 
 def not_found(request: HttpRequest) -> HttpResponse:

@@ -5,6 +5,7 @@ from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 
 from pages.views import devices, keeping, recording, recording_sounds, recordings, rooms, surroundings
+from recordings.downloads import export_file
 from recordings.playback import recording_wav
 
 urlpatterns = [
@@ -34,6 +35,7 @@ urlpatterns = [
     path("recordings/<uuid:pk>/keep/", recording.keep, name="recording_keep"),
     path("recordings/<uuid:pk>/delete/", recording.delete, name="recording_delete"),
     path("recordings/<uuid:pk>/restore/", recordings.restore, name="recording_restore"),
+    path("recordings/exports/<uuid:pk>/", export_file, name="export_file"),
     path("recordings/<uuid:recording_id>/audio.wav", recording_wav, name="recording_wav"),
     path("theme/", surroundings.set_theme, name="set_theme"),
     # conditional: a new version speaks at once, the same one is not sent twice

@@ -4,12 +4,16 @@ import math
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from recordings.models import Marker, Reason, Recording
+from recordings.exports import MAX_RECORDINGS
+from recordings.models import Export, Marker, Reason, Recording
 from recordings.moments import MAX_SECONDS
+
+LEAST_PROGRESS = 0.02  # of less no time can be told
 
 
 class GapSerializer(serializers.Serializer):
@@ -95,3 +99,57 @@ class PeaksSerializer(serializers.Serializer):
     def get_fields(self) -> dict[str, serializers.Field]:
         fields = super().get_fields()
         return {"from": fields.pop("from_"), **fields}  # `from` itself is a word of Python
+
+
+class ExportSerializer(serializers.ModelSerializer):
+    """A file that is made of recordings: how far it is, and where it can be fetched when it is done."""
+
+    recordings: serializers.Field = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
+    bytes = serializers.IntegerField(source="stored_bytes", read_only=True)
+    error = serializers.SerializerMethodField(help_text="What went wrong, in words; else empty.")
+    seconds_left = serializers.SerializerMethodField(help_text="About how long it still takes; null while unknown.")
+    file = serializers.SerializerMethodField(help_text="The path of the file when it is done, else null.")
+
+    class Meta:
+        model = Export
+        fields = [
+            "id", "recordings", "format", "gaps", "zipped", "from_at", "to_at", "state", "progress", "seconds_left",
+            "bytes", "file_name", "file", "error", "asked_at", "finished_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_error(self, export: Export) -> str:
+        return _(export.error) if export.error else ""
+
+    def get_seconds_left(self, export: Export) -> float | None:
+        if export.state != Export.State.RUNNING or not export.started_at or export.progress < LEAST_PROGRESS:
+            return None
+        passed = (timezone.now() - export.started_at).total_seconds()
+        return max(0.0, passed / export.progress - passed)
+
+    def get_file(self, export: Export) -> str | None:
+        return reverse("export_file", args=[export.pk]) if export.state == Export.State.DONE else None
+
+
+class ExportWishSerializer(serializers.Serializer):
+    """What file is wanted: of recordings by name, or of all that was recorded in a room."""
+
+    recordings = serializers.ListField(
+        child=serializers.UUIDField(), min_length=1, max_length=MAX_RECORDINGS, required=False
+    )
+    room = serializers.UUIDField(required=False)
+    format = serializers.ChoiceField(Export.Format.choices, default=Export.Format.WAV)
+    gaps = serializers.ChoiceField(Export.Gaps.choices, default=Export.Gaps.SILENCE)
+    zipped = serializers.BooleanField(default=False, help_text="Several recordings come as a ZIP in any case.")
+    from_ = serializers.DateTimeField(required=False, allow_null=True, help_text="Left out: from the beginning.")
+    to = serializers.DateTimeField(required=False, allow_null=True, help_text="Left out: to the end.")
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()
+        fields["from"] = fields.pop("from_")  # `from` itself is a word of Python
+        return fields
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("recordings" in attrs) == ("room" in attrs):
+            raise serializers.ValidationError(_("Name either recordings or a room."))
+        return attrs

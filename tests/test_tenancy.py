@@ -12,9 +12,10 @@ from rest_framework.test import APIClient
 from accounts.models import Membership, Organization, Role, User
 from accounts.tenancy import may_operate
 from devices.models import Device
-from recordings.models import Marker, Recording
+from recordings.exports import ask as ask_for_export
+from recordings.models import Export, Marker, Recording
 from rooms.models import Event, Grant, Room
-from tests.kept import empty_recording
+from tests.kept import empty_recording, keep, noise
 
 # method, path, body: every operation of the API that names something
 DECISIONS = [
@@ -32,6 +33,7 @@ DECISIONS = [
     ("post", "/api/v1/recordings/{recording}/markers/", {"at_seconds": 0}),
     ("patch", "/api/v1/recordings/{recording}/markers/{marker}/", {"text": "Taken over"}),
     ("delete", "/api/v1/recordings/{recording}/markers/{marker}/", {}),
+    ("delete", "/api/v1/exports/{export}/", {}),
 ]
 LOOKS = [
     ("get", "/api/v1/rooms/{room}/"),
@@ -39,18 +41,21 @@ LOOKS = [
     ("get", "/api/v1/recordings/{recording}/"),
     ("get", "/api/v1/recordings/{recording}/markers/"),
     ("get", "/api/v1/recordings/{recording}/peaks/"),
+    ("get", "/api/v1/exports/{export}/"),
 ]
-LISTS = ["/api/v1/rooms/", "/api/v1/devices/", "/api/v1/recordings/", "/api/v1/lobby/"]
+LISTS = ["/api/v1/rooms/", "/api/v1/devices/", "/api/v1/recordings/", "/api/v1/exports/", "/api/v1/lobby/"]
 
 
 @pytest.fixture
-def studio(cast, studio_room, studio_device):
+def studio(cast, studio_room, studio_device, settings, tmp_path):
     """One row of each kind that the studio owns."""
+    settings.RECORDINGS_DIR, settings.EXPORTS_DIR = tmp_path / "recordings", tmp_path / "exports"
     Grant.objects.create(room=studio_room, lookup="abc", digest="abc", expires_at=timezone.now())
     Event.objects.create(organization=cast.organization, room=studio_room, kind="room-created")
     kept = empty_recording(studio_device)
     marker = Marker.objects.create(recording=kept, at_seconds=0)
-    rows = {"room": studio_room, "device": studio_device, "recording": kept, "marker": marker}
+    export = ask_for_export(cast.alice, [keep(studio_device, noise(100))])
+    rows = {"room": studio_room, "device": studio_device, "recording": kept, "marker": marker, "export": export}
     return {name: str(row.pk) for name, row in rows.items()}
 
 
@@ -69,7 +74,7 @@ def ask(user, studio, method, path, body=None):
 
 
 def state_of_the_studio() -> list:
-    return [list(model.objects.order_by("pk").values()) for model in (Room, Device, Event, Recording, Marker)]
+    return [list(model.objects.order_by("pk").values()) for model in (Room, Device, Event, Recording, Marker, Export)]
 
 
 def test_the_tables_above_name_every_operation_of_the_api(db):
@@ -81,13 +86,13 @@ def test_the_tables_above_name_every_operation_of_the_api(db):
     tested = {(method, path) for method, path, *_body in [*DECISIONS, *LOOKS]} | {("get", path) for path in LISTS}
     of_markers = ("{recording}/markers/", "{recording_id}/markers/")
     named = {
-        (method, re.sub(r"{(room|device|recording|marker)}", "{id}", path.replace(*of_markers)))
+        (method, re.sub(r"{(room|device|recording|marker|export)}", "{id}", path.replace(*of_markers)))
         for method, path in tested
     }
-    assert operations == named | {("post", "/api/v1/rooms/")}
+    assert operations == named | {("post", "/api/v1/rooms/"), ("post", "/api/v1/exports/")}
 
 
-@pytest.mark.parametrize("model", [Room, Device, Grant, Event, Recording, Marker, Organization, Membership])
+@pytest.mark.parametrize("model", [Room, Device, Grant, Event, Recording, Marker, Export, Organization, Membership])
 def test_members_see_what_strangers_do_not(cast, studio, model):
     of_studio = model.objects.visible_to(cast.alice)
     assert of_studio.exists()

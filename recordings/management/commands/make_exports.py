@@ -1,0 +1,48 @@
+"""`manage.py make_exports`: makes the files that people asked for; each worker starts it by itself when one waits."""
+
+import os
+import signal
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from recordings.exports import claim, sweep
+from recordings.making import make
+
+NICENESS = 10  # recording and listening come first
+LINGER_S = 20.0  # the next file is often asked for right after the first, and a start takes two seconds
+LOOK_EVERY_S = 0.5
+
+
+class Command(BaseCommand):
+    """Make what waits, and end when nothing has come for a while."""
+
+    help = "Make the files that people asked for, and end when nothing has come for a while."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--linger", type=float, default=LINGER_S, help="how many seconds to wait for more")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        os.nice(NICENESS)
+        self._ended = False
+        self._parent = os.getppid()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._end)
+        sweep()
+        busy_until_s = time.monotonic()
+        while not self._is_ending():
+            export = claim()
+            if export:
+                make(export, lambda: self._ended)
+                busy_until_s = time.monotonic()
+            elif time.monotonic() - busy_until_s >= options["linger"]:
+                return
+            else:
+                time.sleep(LOOK_EVERY_S)
+
+    def _end(self, number: int, frame: object) -> None:
+        self._ended = True
+
+    def _is_ending(self) -> bool:
+        return self._ended or os.getppid() != self._parent  # whoever started it is gone: the next worker starts its own
