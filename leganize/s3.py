@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 CONNECT_S = 5  # a server that is there answers a connection within a round trip
-READ_S = 60  # 16 MB at 3 Mbit/s
+READ_S = 20  # without a single byte
 CONNECTIONS = 8  # uploads, fetches and a removal at a time
 
 

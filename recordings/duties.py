@@ -14,7 +14,7 @@ from recordings.models import Turn
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 15.0  # how late a duty may begin; each look is one UPDATE that most often finds nothing
+LOOK_EVERY_S = 5.0  # how late a duty may begin; each look is one UPDATE that most often finds nothing
 
 
 def take_turn(name: str, every: timedelta, now: datetime) -> bool:

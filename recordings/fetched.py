@@ -5,17 +5,27 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from django.conf import settings
 
 from recordings import bucket
 from recordings.models import Segment
+from recordings.recorder import has_room
 from recordings.segment_log import read_segment, segment_digest
 
 MB = 1024 * 1024
 STALE_S = 3600  # a fetch that began so long ago was killed
+LEFT_ALONE_S = 5.0  # a bucket that is away: who listens meanwhile need not wait for it segment by segment
 _one_at_a_time = [threading.Lock() for _ in range(16)]  # who wants the same segment waits for the one fetch
+
+
+class _Patience:
+    until_s = float("-inf")
+
+
+_patience = _Patience()
 
 
 def fetched(segment: Segment) -> Path:
@@ -28,11 +38,13 @@ def fetched(segment: Segment) -> Path:
         with suppress(FileNotFoundError):
             os.utime(path)
             return path
+        if time.monotonic() < _patience.until_s:
+            raise bucket.Unreachable("the bucket did not answer a moment ago")
         path.parent.mkdir(parents=True, exist_ok=True)
         own = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             with own.open("wb") as file:
-                bucket.fetch(key_of(segment), file)
+                _fetch(key_of(segment), file)
             if not is_whole(own, segment.digest):
                 raise FileNotFoundError(f"the copy of segment {segment.name} was altered, and there is no other")
             _make_room(own.stat().st_size)
@@ -77,9 +89,18 @@ def _folder_of(organization_id: UUID, recording_id: UUID) -> Path:
     return Path(settings.S3_CACHE_DIR) / folder_key(organization_id, recording_id)
 
 
+def _fetch(key: str, file: BinaryIO) -> None:
+    try:
+        bucket.fetch(key, file)
+    except bucket.Unreachable:
+        _patience.until_s = time.monotonic() + LEFT_ALONE_S
+        raise
+
+
 def _make_room(wanted_bytes: int) -> None:
     kept = sorted(_kept())
-    left = settings.S3_CACHE_MB * MB - wanted_bytes - sum(size for _used_at, size, _path in kept)
+    allowed_bytes = settings.S3_CACHE_MB * MB if has_room() else 0  # what is recorded now needs the disk more
+    left = allowed_bytes - wanted_bytes - sum(size for _used_at, size, _path in kept)
     for _used_at, size, path in kept:
         if left >= 0:
             return

@@ -70,8 +70,7 @@ class Offsite:
             return
         self._looked_s = self._clock()
         self._threads = [thread for thread in self._threads if thread.is_alive()]
-        waiting = _due(timezone.now())[: THREADS - len(self._threads)]
-        for _segment in waiting if len(self._threads) < THREADS else []:
+        for _segment in _due(timezone.now(), THREADS - len(self._threads)):
             thread = threading.Thread(target=self._run, name="offsite", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -121,21 +120,27 @@ class Offsite:
             logger.info("the bucket is back: %d segments are tried again now", hastened)
 
 
-def _due(now: datetime) -> QuerySet[Segment]:
-    """What is to be uploaded now, or to be given up here.
+def _due(now: datetime, most: int) -> list[Segment]:
+    """Return what is to be uploaded now and, if that is less than `most`, what is to be given up here."""
+    uploads = list(_uploads(now)[:most])
+    leaving = Segment.objects.filter(place=BOTH, upload_due_at__lte=now, recording__deleted_at=None)
+    return uploads + list(leaving.select_related("recording").order_by("pk")[: most - len(uploads)])
+
+
+def _uploads(now: datetime) -> QuerySet[Segment]:
+    """Narrow to closed segments that are here alone, and that are not waiting for their next try.
 
     The last segment of a recording waits until that is finished: its papers, which go with it, are whole only then.
     """
     later = Segment.objects.filter(recording=OuterRef("recording"), number__gt=OuterRef("number"))
-    is_last_of_all = Q(recording__state=Recording.State.FINISHED) & ~Exists(later)
-    upload = Q(place=HERE, is_closed=True) & (Q(upload_due_at=None) | Q(upload_due_at__lte=now))
-    give_up = Q(place=BOTH, upload_due_at__lte=now)
-    wanted = Segment.objects.filter((upload & (Exists(later) | is_last_of_all)) | give_up, recording__deleted_at=None)
-    return wanted.select_related("recording").order_by("pk")
+    waiting = Segment.objects.filter(place=HERE, is_closed=True, recording__deleted_at=None)
+    due = waiting.filter(Q(upload_due_at=None) | Q(upload_due_at__lte=now))
+    due = due.filter(Exists(later) | Q(recording__state=Recording.State.FINISHED))
+    return due.select_related("recording").order_by("pk")
 
 
 def _claim(now: datetime) -> Segment | None:
-    for segment in _due(now)[: 4 * THREADS]:
+    for segment in _due(now, 4 * THREADS):
         same = _row(segment).filter(place=segment.place, upload_due_at=segment.upload_due_at)
         if same.update(upload_due_at=now + CLAIMED_FOR):
             return segment

@@ -12,7 +12,7 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from leganize.s3 import s3_storage
-from recordings import fetched, offsite, removal, retention
+from recordings import bucket, fetched, offsite, removal, retention
 from recordings.models import Recording, Segment
 from recordings.offsite import Offsite, path_of
 from recordings.recorder import folder_of
@@ -154,8 +154,6 @@ class TestUploading:
 
 class TestFailing:
     def test_a_copy_that_differs_is_found_and_made_again(self, server, worker, recording, clock, monkeypatch):
-        from recordings import bucket
-
         put = bucket.put
         with monkeypatch.context() as altered:
             altered.setattr(bucket, "put", lambda key, data: put(key, data[:-1] + b"\0"))
@@ -317,6 +315,26 @@ class TestListening:
         server.empty()
         with pytest.raises(FileNotFoundError, match="is not in the bucket"):
             path_of(elsewhere.segments.select_related("recording").first())
+
+    def test_while_the_bucket_is_away_only_the_first_who_listens_waits_for_it(self, elsewhere, monkeypatch):
+        asked = []
+
+        def hangs(key, file):
+            asked.append(key)
+            raise bucket.Unreachable("no answer")
+
+        monkeypatch.setattr(fetched, "_patience", fetched._Patience())
+        monkeypatch.setattr(bucket, "fetch", hangs)
+        for segment in elsewhere.segments.select_related("recording"):
+            with pytest.raises(OSError, match=r"no answer|did not answer"):
+                path_of(segment)
+        assert len(asked) == 1
+
+    def test_on_a_full_disk_no_more_is_kept_than_is_heard_now(self, elsewhere, settings, monkeypatch):
+        monkeypatch.setattr(fetched, "has_room", lambda: False)
+        for segment in elsewhere.segments.select_related("recording"):
+            assert path_of(segment).exists()
+        assert len(list(Path(settings.S3_CACHE_DIR).rglob("*.seg"))) == 1
 
     def test_without_a_bucket_too(self, settings, elsewhere):
         settings.STORAGES = {name: settings.STORAGES[name] for name in ("default", "staticfiles")}
