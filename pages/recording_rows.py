@@ -13,18 +13,25 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from pages.gaps import gaps_in_words, length_in_words, reason_in_words
+from pages.lanes import is_live
 from pages.times import lasting
 from recordings.models import Recording, Segment
+from recordings.quotas import quotas
+from recordings.space import free_bytes
 
 KEY_CHARACTERS = 12
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the list says of one recording; `reason` is why its gap is there, where it has only one."""
+    """What the list says of one recording; `reason` is why its gap is there, where it has only one.
+
+    `is_paused` says that a full disk or a quota keeps its sound from being kept.
+    """
 
     recording: Recording
     reason: str = ""
+    is_paused: bool = False
 
     @property
     def url(self) -> str:
@@ -45,19 +52,30 @@ class Row:
         return self.recording.state == Recording.State.RECORDING
 
     @property
+    def is_live(self) -> bool:
+        """Whether it runs now; a device that is away may come back, but nothing is red meanwhile."""
+        return is_live(self.recording)
+
+    @property
     def is_settling(self) -> bool:
         return self.recording.state == Recording.State.SETTLING
 
     @property
     def length_seconds(self) -> float:
-        """By the clock; one that runs grows, also while nothing of it reaches the disk."""
-        if self.is_running:
+        """By the clock; one that is live grows every second, and of one that waits it is what was written."""
+        if self.is_live:
             return (timezone.now() - self.recording.started_at).total_seconds()
         return self.recording.duration_seconds
 
     @property
     def state(self) -> str:
-        """The word of a recording that is over: "Complete" or "3 gaps"."""
+        """The word beside the sound: of a recording that is over "Complete" or "3 gaps"."""
+        if self.is_live:
+            return _("Still recording")
+        if self.is_running:
+            return _("Paused") if self.is_paused else _("Waiting for its device")
+        if self.is_settling:
+            return _("Finishing")
         return gaps_in_words(self.recording.gap_count) if self.recording.gap_count else _("Complete")
 
     @property
@@ -102,8 +120,11 @@ class Row:
 def rows_of(recordings: Iterable[Recording]) -> list[Row]:
     """Return the rows of `recordings`, which know their room and device; one query tells why the single gaps are."""
     found = list(recordings)
+    is_full, over_quota = free_bytes() == 0, quotas.reached
     reasons = _reasons([each.pk for each in found if each.gap_count == 1 and each.state == Recording.State.FINISHED])
-    return [Row(each, reasons.get(each.pk, "")) for each in found]
+    return [
+        Row(each, reasons.get(each.pk, ""), is_paused=is_full or each.organization_id in over_quota) for each in found
+    ]
 
 
 def _reasons(ids: list[Any]) -> dict[Any, str]:

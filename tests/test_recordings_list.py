@@ -92,7 +92,7 @@ def test_each_row_says_how_its_recording_is(cast, finished, studio_device):
     finished(3734, gap_count=3, missing_seconds=337, title="Piano rehearsal", stored_bytes=109 * 2**20)
     finished(kept=True)
     finished(state=Recording.State.SETTLING)
-    finished(state=Recording.State.RECORDING, gap_count=1, missing_seconds=6)
+    finished(state=Recording.State.RECORDING, gap_count=1, missing_seconds=6, written_until=timezone.now())
     page = text_of(signed_in(cast.vera).get(LIST))
     for words in (
         "2 min 4 s, server restarted",
@@ -112,6 +112,17 @@ def test_each_row_says_how_its_recording_is(cast, finished, studio_device):
         "data-running-since",
     ):
         assert words in page, words
+
+
+def test_nothing_is_called_running_that_waits_or_is_paused(cast, finished, monkeypatch):
+    finished(75, state=Recording.State.RECORDING, written_until=timezone.now() - timedelta(minutes=5))
+    vera = signed_in(cast.vera)
+    page = text_of(vera.get(LIST))
+    assert "Waiting for its device" in page and "1:15" in page
+    assert 'data-state="capturing"' not in page and "data-live" not in page and "data-running-since" not in page
+    waiting = vera.get(NEWS).json()
+    monkeypatch.setattr("recordings.space._disk", lambda: (0, 10**12))
+    assert "Paused" in text_of(vera.get(LIST)) and vera.get(NEWS).json() != waiting
 
 
 def test_the_list_is_searched_by_name_room_and_device(cast, finished, studio_device):
@@ -193,8 +204,11 @@ def test_news_tell_of_another_state_but_not_of_every_byte(cast, finished):
     Recording.objects.update(gap_count=1, missing_seconds=6)
     with_gap = told()
     assert with_gap[0] != grown[0]
+    Recording.objects.update(written_until=timezone.now())
+    back = told()
+    assert back[0] != with_gap[0]
     Recording.objects.update(state=Recording.State.FINISHED)
-    assert told()[0] != with_gap[0]
+    assert told()[0] != back[0]
     Recording.objects.filter(pk=running.pk).update(deleted_at=timezone.now())
     assert vera.get(NEWS).json() == {"rows": []}
 

@@ -13,7 +13,7 @@ export class Sounds {
   /** `path` answers `?of=ID,ID`. */
   constructor(path) {
     this.path = path;
-    this.isLive = true;
+    this.isLive = true; // false while the page does not know what runs
     this.observer = new IntersectionObserver((entries) => this.#notice(entries), { rootMargin: SEEN_AHEAD });
     this.resizing = new ResizeObserver((entries) => entries.forEach(({ target }) => this.#draw(target)));
     new MutationObserver(() => this.redraw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -72,7 +72,8 @@ export class Sounds {
   #draw(canvas) {
     const { recording, state } = rowOf(canvas).dataset;
     const sound = this.#known.get(recording) ?? null;
-    drawThumbnail(canvas, sound, { isLive: this.isLive, isRunning: state === "recording" });
+    const isLive = this.isLive && rowOf(canvas).hasAttribute("data-live");
+    drawThumbnail(canvas, sound, { isLive, isRunning: state === "recording" });
     if (sound) canvas.dataset.seconds = sound.seconds.toFixed(1);
   }
 }

@@ -34,7 +34,10 @@ function fillRow(row, fresh) {
     cell.replaceChildren(...told.cloneNode(true).childNodes);
   }
   const length = row.querySelector(".length");
-  if (!fresh.querySelector("[data-running-since]")) delete length.dataset.runningSince;
+  const since = fresh.querySelector(".length").dataset.runningSince;
+  if (since) length.dataset.runningSince = since;
+  else delete length.dataset.runningSince;
+  row.toggleAttribute("data-live", fresh.hasAttribute("data-live"));
   Object.assign(row.dataset, { key: fresh.dataset.key, state: fresh.dataset.state });
 }
 
