@@ -21,7 +21,7 @@ from devices.models import Connection, Worker
 from devices.presence import presence
 from gateway import sockets
 from leganize import boards, refresh
-from recordings import index, recovery, upkeep
+from recordings import export_child, index, recovery, upkeep
 from recordings.recorder import recorder
 from rooms.bus import Bus, LocalBus, RedisBus
 from rooms.relay import relay
@@ -59,6 +59,7 @@ class HeldWorker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(recorder.stop)
+        await asyncio.to_thread(export_child.stop)
         await presence.flush()
         with contextlib.suppress(DatabaseError):  # the lease runs out by itself
             await self._in_thread(_write_news)

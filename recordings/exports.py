@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -85,7 +86,8 @@ def cancel(export: Export) -> None:
         state=Export.State.CANCELLED, finished_at=timezone.now(), stored_bytes=0
     )
     export.refresh_from_db()
-    file_of(export).unlink(missing_ok=True)
+    path = file_of(export)
+    transaction.on_commit(lambda: path.unlink(missing_ok=True))  # rolled back, it must not have cost the file
 
 
 def retry(exports: QuerySet[Export]) -> int:
@@ -96,7 +98,7 @@ def retry(exports: QuerySet[Export]) -> int:
 
 
 def forget(recording: Recording) -> None:
-    """Remove every file that was made of `recording`, done or not: for whoever removes it for good."""
+    """Remove every file that was made of `recording`, done or not, at the commit of who removes it for good."""
     for export in Export.objects.filter(recordings=recording):
         cancel(export)
         export.delete()

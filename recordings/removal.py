@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Organization
-from recordings import fetched, offsite
+from recordings import exports, fetched, offsite
 from recordings.captures import open_notes
 from recordings.folder import RecordingFolder, folder_of
 from recordings.models import Recording, Segment
@@ -61,6 +61,7 @@ def remove(recording: Recording, by: str, kind: str, is_still_due: Callable[[Rec
                 return False
             _put_aside(found, path, locks)
             note(found.organization, kind, room=found.room, subject=str(found), actor=by)
+            exports.forget(found)
             found.delete()
     finish(path.parent)
     return True

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from recordings import offsite, reports, retention
+from recordings import export_child, offsite, reports, retention
 from recordings.quotas import quotas
 
 
@@ -12,3 +12,4 @@ def tend(worker_id: UUID) -> None:
     reports.tell(worker_id)
     offsite.tend()
     retention.tend()
+    export_child.tend()

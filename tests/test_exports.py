@@ -45,6 +45,7 @@ GAPS = (Gap(16_000, 8000, "device-offline"), Gap(60_000, 1600, "queue-full", Tru
 BY_THE_CLOCK = PCM[:32_000] + bytes(16_000) + PCM[32_000:120_000] + bytes(3200) + PCM[120_000:]
 State = Export.State
 API = "/api/v1/exports/"
+pytestmark = pytest.mark.django_db(transaction=True)  # files go at a commit, and are sent by threads
 
 
 @pytest.fixture(autouse=True)
@@ -513,7 +514,6 @@ class TestDownload:
         assert vera.get(reverse("export_file", args=[export.pk])).status_code == 404
 
 
-@pytest.mark.django_db(transaction=True)
 class TestProcess:
     """The process that a worker starts, on the database and the folders of this test."""
 
