@@ -32,7 +32,8 @@ export class Pieces {
   fetch(take, seconds) {
     const key = keyOf(take, seconds);
     if (!this.#loading.has(key)) {
-      this.#loading.set(key, this.#fetch(key, take, indexOf(seconds) * PIECE_SECONDS).finally(() => this.#loading.delete(key)));
+      const loading = this.#fetch(key, take, indexOf(seconds) * PIECE_SECONDS);
+      this.#loading.set(key, loading.finally(() => this.#loading.delete(key)));
     }
     return this.#loading.get(key);
   }
@@ -48,7 +49,8 @@ export class Pieces {
     const known = take.seconds;
     const to = Math.min(from + PIECE_SECONDS, known);
     const isSettled = take.state === "finished" || from + PIECE_SECONDS + SETTLED_SECONDS < known;
-    const { sampleRateHz, planes } = await this.#load(take.id, from, to);
+    const { sampleRateHz, planes: heard } = await this.#load(take.id, from, to);
+    const planes = isSettled ? heard.map((plane) => padded(plane, Math.round((to - from) * sampleRateHz))) : heard;
     const length = planes[0].length / sampleRateHz;
     this.#drop(key);
     this.#kept.set(key, { from, until: from + length, isSettled, sampleRateHz, planes });
@@ -65,6 +67,14 @@ export class Pieces {
     this.#bytes -= bytesOf(piece.planes);
     this.#kept.delete(key);
   }
+}
+
+/** What a server has less than it told of is silence: the time stays right, and playing goes on. */
+function padded(plane, length) {
+  if (plane.length >= length) return plane;
+  const whole = new Float32Array(length);
+  whole.set(plane);
+  return whole;
 }
 
 function indexOf(seconds) {

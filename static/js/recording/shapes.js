@@ -34,6 +34,7 @@ export class Shapes extends EventTarget {
   /** Fill `lows` and `highs` from point `first` of a level on; what is not here yet is NaN, and is asked for. */
   read(take, level, first, lows, highs) {
     lows.fill(Number.NaN);
+    highs.fill(Number.NaN);
     for (let at = 0; at < lows.length; ) {
       const index = Math.floor((first + at) / TILE_POINTS);
       const until = Math.min(lows.length, (index + 1) * TILE_POINTS - first);
