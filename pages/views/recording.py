@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -21,9 +22,13 @@ from pages.gaps import gaps_in_words, length_in_words
 from pages.lanes import board_of, markers_of, name_of
 from pages.times import stopwatch, viewers_zone
 from recordings import naming, retention
+from recordings.exports import visible_exports
 from recordings.models import Export, Recording
 from recordings.moments import seconds_in
+from recordings.schema import ExportSerializer
 
+EXPORTS_SHOWN = 5
+FAILURE_SHOWN = timedelta(hours=1)  # later nobody waits for it any more
 GAPS_SHOWN = 100  # so many the server writes; the page's module has them all
 
 
@@ -46,7 +51,13 @@ def recording(request: HttpRequest, pk: Any) -> HttpResponse:
         "may_operate": may,
         "formats": Export.Format.choices,
         "undo_hours": settings.DELETE_UNDO_HOURS,
-        "board": {**board, "markers": markers, "exports": [], "mayOperate": may, "you": name_of(request.user)},
+        "board": {
+            **board,
+            "markers": markers,
+            "exports": _exports(found, request),
+            "mayOperate": may,
+            "you": name_of(request.user),
+        },
     }
     return render(request, "pages/recording.html", context)
 
@@ -130,6 +141,20 @@ def sum_in_words(recording: Recording) -> dict[str, str]:
         "sound": _("%(length)s of sound") % {"length": stopwatch(sound_s)},
         "missing": _("%(length)s missing in %(gaps)s") % said,
     }
+
+
+def _exports(recording: Recording, request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the files that this person asked for of `recording`, the newest first, as the API tells of them."""
+    over_since = timezone.now() - FAILURE_SHOWN
+    found = (
+        visible_exports(request.user)
+        .filter(asked_by=request.user, recordings=recording)
+        .exclude(state=Export.State.CANCELLED)
+        .exclude(state=Export.State.FAILED, finished_at__lt=over_since)
+        .prefetch_related("recordings")
+        .order_by("-asked_at")
+    )
+    return [dict(each) for each in ExportSerializer(found[:EXPORTS_SHOWN], many=True).data]
 
 
 def _usual_title(recording: Recording, request: HttpRequest) -> str:
