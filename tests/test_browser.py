@@ -229,7 +229,7 @@ def test_the_page_of_a_room_that_ends_loads_itself_anew_and_tells_what_happened(
     room = make_room(page, "Studio B")
     page.goto(f"{server.url}/rooms/{room}/")
     expect(page.get_by_role("button", name="End room")).to_be_enabled()
-    page.wait_for_function("leganize.stats.socket === 'online'")
+    page.wait_for_function("() => leganize.stats.socket === 'online'")
     page.evaluate(
         "id => import('/static/js/forms.js').then(({ send }) => send(`/api/v1/rooms/${id}/end`, {}))", room
     )  # as if from elsewhere
