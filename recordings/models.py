@@ -117,10 +117,7 @@ class Segment(models.Model):
         constraints = [models.UniqueConstraint(fields=["recording", "number"], name="one_segment_each")]
         indexes = [
             models.Index(fields=["recording", "start_sample"]),
-            models.Index(
-                fields=["upload_due_at"], condition=Q(place="here", is_closed=True), name="segments_to_upload"
-            ),
-            models.Index(fields=["upload_due_at"], condition=Q(place="both"), name="segments_to_free"),
+            models.Index(fields=["place", "upload_due_at"], name="segments_due"),
         ]
 
     def __str__(self) -> str:

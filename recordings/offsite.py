@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connections
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from recordings import bucket, fetched
@@ -24,6 +24,8 @@ LOOK_EVERY_S = 2.0
 CLAIMED_FOR = timedelta(minutes=5)  # of a worker that died meanwhile, somebody else takes the segment over after this
 FIRST_RETRY = timedelta(seconds=5)
 LAST_RETRY = timedelta(minutes=15)
+LOOK_AT_LAST_EVERY = timedelta(seconds=10)
+LOOK_AT_DELETED_EVERY = timedelta(hours=1)
 PAPERS_EVERY = 20  # segments, ten minutes: how far the papers of a running recording in the bucket are behind
 PAPERS = ("manifest.json", "segments.jsonl")
 ALTERED = "the copy is lost or was altered: it is made again"
@@ -121,29 +123,34 @@ class Offsite:
 
 
 def _due(now: datetime, most: int) -> list[Segment]:
-    """Return what is to be uploaded now and, if that is less than `most`, what is to be given up here."""
-    uploads = list(_uploads(now)[:most])
-    leaving = Segment.objects.filter(place=BOTH, upload_due_at__lte=now, recording__deleted_at=None)
-    return uploads + list(leaving.select_related("recording").order_by("pk")[: most - len(uploads)])
-
-
-def _uploads(now: datetime) -> QuerySet[Segment]:
-    """Narrow to closed segments that are here alone, and that are not waiting for their next try.
-
-    The last segment of a recording waits until that is finished: its papers, which go with it, are whole only then.
-    """
-    later = Segment.objects.filter(recording=OuterRef("recording"), number__gt=OuterRef("number"))
-    waiting = Segment.objects.filter(place=HERE, is_closed=True, recording__deleted_at=None)
-    due = waiting.filter(Q(upload_due_at=None) | Q(upload_due_at__lte=now))
-    due = due.filter(Exists(later) | Q(recording__state=Recording.State.FINISHED))
-    return due.select_related("recording").order_by("pk")
+    """Return segments to be uploaded now and, if those are fewer than `most`, some to be given up here."""
+    found = Segment.objects.select_related("recording").order_by("upload_due_at", "pk")
+    here = found.filter(Q(upload_due_at=None) | Q(upload_due_at__lte=now), place=HERE, is_closed=True)[:most]
+    uploads = list(here)
+    return uploads + list(found.filter(place=BOTH, upload_due_at__lte=now)[: most - len(uploads)])
 
 
 def _claim(now: datetime) -> Segment | None:
-    for segment in _due(now, 4 * THREADS):
-        same = _row(segment).filter(place=segment.place, upload_due_at=segment.upload_due_at)
-        if same.update(upload_due_at=now + CLAIMED_FOR):
-            return segment
+    """Take the next segment that is due; those for which it is too early are looked at again later."""
+    while due := _due(now, 4 * THREADS):
+        for segment in due:
+            too_early = _too_early(segment)
+            same = _row(segment).filter(place=segment.place, upload_due_at=segment.upload_due_at)
+            if same.update(upload_due_at=now + (too_early or CLAIMED_FOR)) and not too_early:
+                return segment
+    return None
+
+
+def _too_early(segment: Segment) -> timedelta | None:
+    """Return for how long a segment has to wait, None for those that need not.
+
+    The last one of a recording waits until that is finished: its papers, which go with it, are whole only then. What a
+    person deleted waits for its removal, or for being taken back.
+    """
+    if segment.recording.deleted_at:
+        return LOOK_AT_DELETED_EVERY
+    if segment.recording.state != Recording.State.FINISHED and _is_last(segment):
+        return LOOK_AT_LAST_EVERY
     return None
 
 

@@ -118,13 +118,14 @@ class TestUploading:
         assert places(running) == ["both", "both", "here"]
         assert len(server.keys()) == 2
 
-    def test_the_last_one_waits_for_the_end_and_takes_the_papers_along(self, server, worker, recording):
+    def test_the_last_one_waits_for_the_end_and_takes_the_papers_along(self, server, worker, recording, clock):
         Recording.objects.update(state=Recording.State.SETTLING)
-        worker.work()
+        worker.work(clock)
         assert places(recording) == ["both", "both", "here"]
         Recording.objects.update(state=Recording.State.FINISHED)
         (folder(recording) / "manifest.json").write_text("final")
-        worker.work()
+        clock.now += offsite.LOOK_AT_LAST_EVERY
+        worker.work(clock)
         assert server.read(key(recording, "manifest.json")) == b"final"
 
     def test_what_a_person_deleted_stays_where_it_is(self, server, worker, recording):
