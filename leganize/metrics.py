@@ -92,8 +92,7 @@ class ThisWorker(Collector):
         yield self._counter("recorder_chunks", "Chunks written to the segment log", recorder.written_chunks)
         yield self._gauge("recorder_queue_bytes", "Bytes that wait to be written", recorder.waiting_bytes)
         yield self._gauge("recorder_queue_limit_bytes", "Beyond it chunks are given up", MAX_WAITING_BYTES)
-        lag_s = recorder.lag_us / 1_000_000
-        yield self._gauge("recorder_lag_seconds", "How long chunks wait before they are written", lag_s)
+        yield self._gauge("recorder_lag_seconds", "How long chunks wait before they are written", recorder.lag_seconds)
         yield self._gauge("fsync_seconds", "Duration of the last round of syncs", recorder.sync_seconds)
 
     def _disk(self) -> Iterator[Metric]:

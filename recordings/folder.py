@@ -120,7 +120,8 @@ class Manifest:
     def cleared(self) -> "Manifest":
         """Return it without any segment, to be summed up anew."""
         zero = Manifest(self.about)
-        return replace(zero, state=self.state, anchor_us=self.anchor_us, boot=self.boot, left=self.left)
+        begun = replace(zero, until_us=self.about.started_at_us)
+        return replace(begun, state=self.state, anchor_us=self.anchor_us, boot=self.boot, left=self.left)
 
     def json(self) -> dict[str, Any]:
         """Return it as `manifest.json` holds it, without a signature."""

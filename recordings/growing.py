@@ -56,8 +56,8 @@ class GrowingRecording:
 
     def __init__(self, folder: RecordingFolder, manifest: Manifest, key: Ed25519PrivateKey) -> None:
         self.folder, self.about, self._key = folder, manifest.about, key
-        self._manifest = manifest
         self._away = manifest.left or ("worker-lost" if manifest.position else "")
+        self._manifest = replace(manifest, left="")  # from now on nobody has left
         self._new_entries: list[SegmentEntry] = []
         self._writer: SegmentWriter | None = None
         self._digest = ""  # of a segment that is sealed, but not in the index yet
@@ -65,6 +65,7 @@ class GrowingRecording:
         self._epoch: UUID | None = None  # of the newest chunk that was written
         self._writer_epoch: UUID | None = None
         self._lost, self._lost_reason = 0, ""
+        self._lost_last: tuple[UUID, int] | None = None  # connection and steady clock of the newest that was lost
         self._audio, self._gaps, self._energy = 0, list[Gap](), 0
         self._opened_us = self._until_us = 0
         self._lateness = Lateness(self.about.sample_rate_hz)
@@ -90,7 +91,7 @@ class GrowingRecording:
         self.last_us = steady_us
         arrived_us = self._manifest.anchor_us + steady_us
         returned = epoch != self._epoch
-        if self._writer is None or epoch != self._writer_epoch or self._is_full(steady_us):
+        if self._writer is None or self._digest or epoch != self._writer_epoch or self._is_full(steady_us):
             self._roll(epoch, arrived_us, steady_us)
         assert self._writer is not None
         self._lose_unreadable(chunk, returned=returned)
@@ -112,9 +113,13 @@ class GrowingRecording:
                 self._declare(Gap(at, loss.samples, "device-offline", estimated=True), arrived_us)
                 self._draw_anew()
 
-    def lose(self, samples: int, reason: str) -> None:
-        """Note that so much of the present connection could not be kept; declared before the next chunk."""
+    def lose(self, samples: int, reason: str, last: tuple[UUID, int] | None = None) -> None:
+        """Note that so much could not be kept; declared before the next chunk, or when the recording is closed.
+
+        `last` tells the connection and, in µs of the steady clock, the end of what was lost.
+        """
         self._lost += samples
+        self._lost_last = last or self._lost_last
         self._lost_reason = self._lost_reason or reason
 
     def draw(self) -> None:
@@ -136,6 +141,7 @@ class GrowingRecording:
 
     def close(self, *, left: str, finished: bool) -> None:
         """Close the open segment and say why nobody writes now, then let others. Raises OSError: try again."""
+        self._declare_end()
         self._close_segment()
         state = "finished" if finished else "recording"
         self._manifest = replace(self._manifest, state=state, left=left)
@@ -180,6 +186,20 @@ class GrowingRecording:
             reason = reason or self._away
         estimated = reason == "bad-data" and not returned
         return Gap(self._audio, missing, reason, estimated) if missing > 0 and reason else None
+
+    def _declare_end(self) -> None:
+        """Declare what was lost since the last chunk: no other comes before which it could stand."""
+        if not self._lost or self._lost_last is None:
+            return
+        epoch, steady_us = self._lost_last
+        until_us, missing = self._manifest.anchor_us + steady_us, self._lost
+        if epoch != self._epoch:
+            passed_us = until_us - self.about.started_at_us
+            missing = round(passed_us * self.about.sample_rate_hz / MICROSECONDS) - self.position
+        if self._writer is None or self._digest:
+            self._roll(epoch, until_us, steady_us)
+        self._declare(Gap(self._audio, max(0, missing), self._lost_reason), until_us)
+        self._until_us = until_us
 
     def _declare(self, gap: Gap, arrived_us: int) -> None:
         assert self._writer is not None

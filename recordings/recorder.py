@@ -59,6 +59,14 @@ class Recorder:
         self._has_room = True
 
     @property
+    def lag_seconds(self) -> float:
+        """How long the oldest chunk has waited, or, while none waits, the newest that was written had."""
+        try:
+            return (self.clocks.steady_us() - self._waiting[0].steady_us) / SECOND_US
+        except IndexError:
+            return self.lag_us / SECOND_US
+
+    @property
     def waiting_bytes(self) -> int:
         """Payload bytes that wait to be written."""
         return self._offered_bytes - self._taken_bytes
@@ -126,8 +134,8 @@ class Recorder:
             self._keep(offer, now_us)
         while self._waiting:
             offer = self._waiting.popleft()
-            self._keep(offer, now_us)
             self._taken_bytes += len(offer.chunk.payload)
+            self._keep(offer, now_us)
         while self._left:
             self._writing.leave(self._left.popleft(), self._why_left)
         if stopping:
@@ -155,6 +163,9 @@ class Recorder:
                 return
 
     def _keep(self, offer: Offer, now_us: int) -> None:
+        if offer.lost_samples:
+            self._writing.lose(offer, offer.lost_samples, "queue-full")
+            offer = replace(offer, lost_samples=0)
         if offer.binding.organization_id in self._refused:
             self._lose(offer, "over-quota", organization=offer.binding.organization_id)
         elif not self._may_write(now_us):
@@ -169,7 +180,7 @@ class Recorder:
                 self._lose(offer, "disk-full", why=error)
 
     def _lose(self, offer: Offer, kind: str, *, organization: UUID | None = None, why: object = "") -> None:
-        self._writing.lose(offer, "disk-full")  # a quota is a disk of one's own
+        self._writing.lose(offer, offer.chunk.samples, "disk-full")  # a quota is a disk of one's own
         self.lost_chunks[kind] += 1
         self._troubles.note(kind, self.clocks.steady_us(), organization=organization, why=why)
 

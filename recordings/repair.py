@@ -51,7 +51,7 @@ def _anew(
         settled = _settle_segment(folder, name, total)
         if settled is not None:
             settled = folder.append_entry(settled, total.chain)
-            total = total.with_entry(settled)
+            total = replace(total.with_entry(settled), left="")  # whoever wrote it did not come to say why it left
             entries.append(settled)
     folder.write_manifest(total, key)
     return total, tuple(entries)

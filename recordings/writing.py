@@ -71,16 +71,14 @@ class Writing:
             recording.lose(0, self._lost_reasons.pop(capture, ""))
         if self._leaving:
             self._leaving.pop(capture, None)
-        if offer.lost_samples:
-            recording.lose(offer.lost_samples, "queue-full")
         recording.write(offer.epoch, offer.chunk, offer.steady_us)
         return True
 
-    def lose(self, offer: Offer, reason: str) -> None:
-        """Note that a chunk could not be kept; declared before the next one."""
+    def lose(self, offer: Offer, samples: int, reason: str) -> None:
+        """Note that so much could not be kept until the end of a chunk; declared before the next one."""
         recording = self._open.get(offer.capture)
         if recording:
-            recording.lose(offer.chunk.samples + offer.lost_samples, reason)
+            recording.lose(samples, reason, (offer.epoch, offer.steady_us))
         else:
             self._lost_reasons[offer.capture] = reason
 

@@ -1,6 +1,6 @@
-"""A server that is killed under its devices: what was written is in its recording, once and in order, the rest declared."""
+"""A server that is killed, a writer that dies anywhere: what was written is kept once and in order, the rest declared."""
 
-from bench import crashes
+from bench import crashes, deaths
 from tests.studio import studio_on
 
 CLOCK_TOLERANCE_S = 0.25  # a loaded machine hears late; `make proof` judges by 0.1 s
@@ -20,3 +20,15 @@ async def test_what_was_written_before_a_kill_is_there_after_it(tmp_path):
         assert each.verdict == ""
         assert abs(each.clock_error_s) < CLOCK_TOLERANCE_S
     assert found.settled_after_s < 60
+
+
+def test_a_writer_that_dies_at_any_of_its_system_calls_loses_nothing_that_it_counted_as_written(tmp_path):
+    found = deaths.tried_apart(tmp_path, "deaths", "deaths_of_recovery")
+    assert found["wrong"] == []
+    assert found["deaths"] > 80  # about fifty calls, before each and in the middle of each write
+
+
+def test_a_disk_that_refuses_any_of_its_system_calls_costs_only_what_is_declared(tmp_path):
+    found = deaths.tried_apart(tmp_path, "refusals")
+    assert found["wrong"] == []
+    assert found["refusals"] > 80
