@@ -1,6 +1,7 @@
-"""How a template draws an icon, a time, and what is missing."""
+"""How a template draws an icon, a time, a count, and what is missing."""
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -12,6 +13,12 @@ register.filter(times.stopwatch)
 register.filter(gaps.gaps_in_words)
 register.filter(gaps.length_in_words)
 register.simple_tag(gaps.reason_in_words)
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """Say a count as people read it: 1,284."""
+    return number_format(number, force_grouping=True)
 
 
 @register.simple_tag

@@ -21,6 +21,7 @@ from recordings.recorder import folder_of
 
 MOST_AT_ONCE = 50  # as many as one page of the list has
 POINTS = 240  # one for each pixel of a row's sound on a desk
+APART_PIXELS = 6  # a gap is drawn 3 px wide at least: as much is left to the sound beside it
 MAX_AGE_S = 600  # what has ended sounds the same tomorrow, but whoever loses the right to see it need not keep it
 REMEMBERED = 2048  # of 1.3 KB each
 
@@ -52,7 +53,7 @@ def _sound(recording: Recording, gaps: list[Stretch]) -> dict[str, Any]:
     points = min(POINTS, math.ceil(seconds * BINS_PER_SECOND))
     read = _ended_peaks if recording.state == Recording.State.FINISHED else _peaks
     peaks = read(folder_of(recording.organization_id, recording.pk), recording.sample_rate_hz, seconds, points)
-    return {"seconds": seconds, "peaks": peaks, "gaps": _merged(gaps, seconds / POINTS)}
+    return {"seconds": seconds, "peaks": peaks, "gaps": _drawable(gaps, seconds / POINTS)}
 
 
 def _peaks(folder: Path, sample_rate_hz: int, seconds: float, points: int) -> str:
@@ -79,12 +80,17 @@ def _gaps(recordings: list[Recording]) -> dict[Any, list[Stretch]]:
     return found
 
 
-def _merged(gaps: list[Stretch], apart_seconds: float) -> list[Stretch]:
-    """Join what would be drawn as one, so that ten thousand gaps cost no more than there are pixels."""
-    merged: list[Stretch] = []
+def _drawable(gaps: list[Stretch], pixel_seconds: float) -> list[Stretch]:
+    """Leave out what would be drawn over its neighbour: ten thousand gaps cost no more than there are pixels.
+
+    A gap that is shorter than a pixel is drawn wider than it is; no two of those so close that the sound between them
+    would not be seen.
+    """
+    shown: list[Stretch] = []
     for begin, end, estimated in gaps:
-        if merged and begin - merged[-1][1] < apart_seconds and merged[-1][2] == estimated:
-            merged[-1][1] = end
-        else:
-            merged.append([begin, end, estimated])
-    return merged
+        is_apart = not shown or begin - shown[-1][1] >= APART_PIXELS * pixel_seconds
+        if is_apart:
+            shown.append([begin, end, estimated])
+        elif end - begin >= pixel_seconds:
+            shown[-1][1] = end
+    return shown

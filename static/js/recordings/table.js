@@ -28,11 +28,11 @@ export function takeOver(listing, fresh, { mayMove }) {
 /** Change a row's words where they are; its sound stays drawn. */
 function fillRow(row, fresh) {
   if (row.dataset.key === fresh.dataset.key) return;
-  for (const cell of row.cells) {
-    const told = fresh.querySelector(`td.${cell.classList[0]}`);
-    if (cell.matches(".sound") || cell.innerHTML === told.innerHTML) continue;
+  [...row.cells].forEach((cell, column) => {
+    const told = fresh.cells[column];
+    if (cell.matches(".sound") || cell.innerHTML === told.innerHTML) return;
     cell.replaceChildren(...told.cloneNode(true).childNodes);
-  }
+  });
   const length = row.querySelector(".length");
   const since = fresh.querySelector(".length").dataset.runningSince;
   if (since) length.dataset.runningSince = since;
