@@ -20,6 +20,7 @@ from accounts.tenancy import may_operate
 from pages.decisions import decide, require_operator
 from pages.gaps import gaps_in_words, length_in_words
 from pages.lanes import board_of, markers_of, name_of
+from pages.recording_rows import rows_of
 from pages.times import stopwatch, viewers_zone
 from recordings import naming, retention
 from recordings.exports import visible_exports
@@ -122,7 +123,8 @@ def _page_of(recording: Recording) -> str:
 
 
 def _board(recording: Recording, request: HttpRequest, since_s: float | None = None) -> dict[str, Any]:
-    return board_of(recording, request.user, since_s) | {"sum": sum_in_words(recording)}
+    said = {"sum": sum_in_words(recording), "standing": rows_of([recording])[0].state}
+    return board_of(recording, request.user, since_s) | said
 
 
 def sum_in_words(recording: Recording) -> dict[str, str]:

@@ -1,13 +1,13 @@
-/** Where the recording stands: still recording, finishing or over, and what it amounts to by the clock. */
+/** Where the recording stands: still recording, waiting, finishing or over, and what it amounts to by the clock. */
 
 import { draw } from "../live/icon.js";
 import { gettext } from "../live/translation.js";
 
-const AWAY = { shape: "away", icon: "away", words: () => gettext("Waiting for its device") };
-const STATES = {
-  recording: { shape: "capturing", icon: "capturing", words: () => gettext("Still recording") },
-  settling: { shape: "connecting", icon: "connecting", words: () => gettext("Finishing") },
-  finished: { shape: "ended", icon: "check", words: () => gettext("Finished") },
+const LOOKS = {
+  recording: { shape: "capturing", icon: "capturing" },
+  waiting: { shape: "away", icon: "away" },
+  settling: { shape: "connecting", icon: "connecting" },
+  finished: { shape: "ended", icon: "check" },
 };
 
 export class Standing {
@@ -18,11 +18,11 @@ export class Standing {
 
   /** The state in a word. */
   get words() {
-    return this.#standing.words();
+    return this.timeline.state === "finished" ? gettext("Finished") : this.timeline.standing;
   }
 
   show() {
-    const { shape, icon } = this.#standing;
+    const { shape, icon } = LOOKS[this.#name];
     const state = this.part("state");
     state.dataset.state = shape;
     state.hidden = this.timeline.state === "finished";
@@ -35,10 +35,10 @@ export class Standing {
     this.part("sum-plus").hidden = !missing;
   }
 
-  /** Red is what runs now: a recording whose device is away only waits. */
-  get #standing() {
+  /** Red is what runs now: a recording whose device is away, or for which there is no room, only waits. */
+  get #name() {
     const { state, isLive } = this.timeline;
-    return state === "recording" && !isLive ? AWAY : STATES[state];
+    return state === "recording" && !isLive ? "waiting" : state;
   }
 }
 

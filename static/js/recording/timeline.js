@@ -17,6 +17,7 @@ export class Timeline extends EventTarget {
     this.isLive = board.live;
     this.startMs = Date.parse(board.startedAt);
     this.totalSeconds = board.seconds;
+    this.standing = board.standing;
     this.sum = board.sum;
     this.lanes = board.lanes.map((lane) => ({ ...this.#laneOf(lane.id), ...lane, takes: lane.takes.map((each) => this.#take(each)) }));
     this.dispatchEvent(new Event("change"));
