@@ -12,15 +12,18 @@ from accounts.models import ApiKey, Membership, Organization, User
 from devices.models import Connection, Device, DeviceToken, Worker
 from devices.pairing import mint_tokens
 from leganize.wire.identity import new_epoch
-from recordings.models import Recording
+from recordings.models import Export, Marker, Recording, RetentionPolicy, Segment
 from rooms.grants import make_grant
 from rooms.models import Event, Grant, Room
 
-MODELS = [User, Organization, Membership, ApiKey, Room, Grant, Event, Device, Connection, Worker, Recording]
+KEPT = [Recording, Segment, Marker, Export]
+MODELS = [
+    User, Organization, Membership, ApiKey, Room, Grant, Event, Device, Connection, Worker, RetentionPolicy, *KEPT,
+]  # fmt: skip
 
 
-@pytest.fixture
-def root(cast) -> Client:
+@pytest.fixture(name="root")
+def sign_in_as_root(cast) -> Client:
     """The superuser's browser."""
     client = Client()
     client.force_login(User.objects.create_superuser("root", password="root has a password"))
@@ -37,9 +40,15 @@ def secrets(cast, studio_room, studio_device) -> list[str]:
     Connection.objects.create(
         id=new_epoch(), worker=worker, reported_id=studio_device.device_id, device=studio_device, room=studio_room
     )
-    Recording.objects.create(
+    recording = Recording.objects.create(
         organization=cast.organization, room=studio_room, device=studio_device, sample_rate_hz=16000, channels=1
     )
+    Segment.objects.create(
+        recording=recording, number=0, name="0", start_sample=0, start_audio_sample=0, audio_samples=1
+    )
+    Marker.objects.create(recording=recording, at_seconds=1, text="Here", author=cast.vera)
+    Export.objects.create(organization=cast.organization, asked_by=cast.vera).recordings.add(recording)
+    RetentionPolicy.objects.create(organization=cast.organization, keep_days=30)
     kept = [
         value
         for model in (ApiKey, Grant, DeviceToken)
@@ -90,7 +99,7 @@ def test_no_page_shows_a_secret_or_what_is_kept_of_one(root, secrets, model):
         assert [secret for secret in secrets if secret in shown] == []
 
 
-@pytest.mark.parametrize("model", [Connection, Worker, Event, Recording])
+@pytest.mark.parametrize("model", [Connection, Worker, Event, *KEPT])
 def test_what_the_server_writes_is_read_only(root, secrets, model):
     row = model.objects.first()
     assert root.post(page_of(model, "change", row.pk), {}).status_code == 403

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from devices.models import Device
-from recordings import removal, retention
+from recordings import exports, removal, retention
 from recordings.captures import Capture, find_open, note_open
 from recordings.duties import Duty, take_turn
 from recordings.folder import About, RecordingFolder
@@ -259,12 +259,18 @@ class TestRemoval:
     def one_policy(self, cast):
         set_policy(cast.organization, None, cast.alice, keep_days=30)
 
-    def test_files_rows_markers_and_what_was_made_of_it_go_together(self, cast, old, new):
+    def test_files_rows_markers_and_what_was_made_of_it_go_together(self, cast, settings, tmp_path, old, new):
+        settings.EXPORTS_DIR = tmp_path / "exports"
         Marker.objects.create(recording=old, at_seconds=1)
-        export = Export.objects.create(organization=cast.organization, asked_by=cast.alice)
-        export.recordings.set([old, new])
+        made = [Export.objects.create(organization=cast.organization, state=Export.State.DONE) for _ in range(2)]
+        archive, other = made
+        archive.recordings.set([old, new])
+        other.recordings.set([new])
+        for export in made:
+            exports.file_of(export).write_bytes(b"made")
         assert [(each.recording.pk, each.reason) for each in apply(now=NOW)] == [(old.pk, Why.OLD)]
-        assert list(Recording.objects.all()) == [new] and not Export.objects.exists()
+        assert list(Recording.objects.all()) == [new] and list(Export.objects.all()) == [other]
+        assert list(settings.EXPORTS_DIR.iterdir()) == [exports.file_of(other)]
         assert not Marker.objects.exists() and not Segment.objects.filter(recording=old).exists()
         assert [path.name for path in path_of(new).parent.iterdir()] == [new.pk.hex]
         assert apply(now=NOW) == []
