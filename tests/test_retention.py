@@ -259,7 +259,9 @@ class TestRemoval:
     def one_policy(self, cast):
         set_policy(cast.organization, None, cast.alice, keep_days=30)
 
-    def test_files_rows_markers_and_what_was_made_of_it_go_together(self, cast, settings, tmp_path, old, new):
+    def test_files_rows_markers_and_what_was_made_of_it_go_together(
+        self, cast, settings, tmp_path, old, new, django_capture_on_commit_callbacks
+    ):
         settings.EXPORTS_DIR = tmp_path / "exports"
         Marker.objects.create(recording=old, at_seconds=1)
         made = [Export.objects.create(organization=cast.organization, state=Export.State.DONE) for _ in range(2)]
@@ -268,7 +270,8 @@ class TestRemoval:
         other.recordings.set([new])
         for export in made:
             exports.file_of(export).write_bytes(b"made")
-        assert [(each.recording.pk, each.reason) for each in apply(now=NOW)] == [(old.pk, Why.OLD)]
+        with django_capture_on_commit_callbacks(execute=True):
+            assert [(each.recording.pk, each.reason) for each in apply(now=NOW)] == [(old.pk, Why.OLD)]
         assert list(Recording.objects.all()) == [new] and list(Export.objects.all()) == [other]
         assert list(settings.EXPORTS_DIR.iterdir()) == [exports.file_of(other)]
         assert not Marker.objects.exists() and not Segment.objects.filter(recording=old).exists()
