@@ -1,4 +1,4 @@
-"""A server that is killed, a writer that dies anywhere: what was written is kept once and in order, the rest declared."""
+"""A server that is killed, a writer that dies: what was written is kept once and in order, and the rest is declared."""
 
 from bench import crashes, deaths
 from tests.studio import studio_on
