@@ -69,6 +69,8 @@ def test_a_recording_appears_grows_and_ends_without_a_reload(server: Installatio
     capture(other, on=False)
     expect(row).to_contain_text("Complete")
     expect(row).not_to_contain_text("Still recording")
+    expect(row.locator(".length")).to_have_text(re.compile(r"^\d+:\d\d$"))
+    expect(row.locator(".size")).to_have_text(re.compile(r"^[\d.]+\s[KM]B$"))
     assert page.evaluate("globalThis.isSamePage"), "the page was loaded again"
     row.get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
