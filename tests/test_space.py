@@ -125,9 +125,11 @@ class TestWarnings:
         said = (warning.kind, warning.title, warning.text)
         assert said == ("low", "Disk nearly full.", "About 5 hours of recording left.")
 
-    def test_below_a_small_share_too_whatever_the_rate(self, disk, trouble, running):
+    def test_below_a_small_share_too_unless_it_would_last_for_long(self, disk, trouble, running):
+        disk(15 * GB)
+        assert [each.text for each in warnings()] == ["About 5 days of recording left."]
         disk(40 * GB)
-        assert [each.text for each in warnings()] == ["About 14 days of recording left."]
+        assert warnings() == []
 
     def test_before_there_is_a_rate_the_share_is_told(self, disk, trouble, db):
         disk(40 * GB)
@@ -165,7 +167,7 @@ class TestTheBoard:
         assert (told["disk"]["kind"], told["disk"]["chunksLost"]) == ("full", 31)
 
     def test_little_room_is_no_trouble_of_the_recording(self, disk, trouble, studio_room, running):
-        disk(40 * GB)
+        disk(15 * GB)
         told = recording_of_room(studio_room)
         assert (told["disk"]["kind"], told["recording"]["trouble"]) == ("low", None)
 
