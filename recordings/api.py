@@ -135,8 +135,8 @@ class RecordingViewSet(AnswersInSentences, viewsets.GenericViewSet):
     )
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, pk: str) -> Response:
-        mine = Recording.objects.operable_by(request.user) | self.get_queryset().order_by()
-        recording = get_object_or_404(mine.select_related("organization", "room", "device").distinct(), pk=pk)
+        seen = Recording.objects.visible_to(request.user) | Recording.objects.operable_by(request.user)
+        recording = get_object_or_404(seen.select_related("organization", "room", "device"), pk=pk)
         require_operator(request.user, recording.organization)
         with _refusal_is_409():
             retention.restore(recording, request.user)

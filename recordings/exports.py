@@ -137,7 +137,7 @@ def is_work_waiting(now: datetime | None = None) -> bool:
 def sweep(now: datetime | None = None) -> None:
     """Remove exports that were kept long enough, and files that belong to none, as a killed process leaves them."""
     moment = now or timezone.now()
-    for export in Export.objects.filter(_is_expired(moment) | Q(recordings=None)):
+    for export in Export.objects.filter(_is_expired(moment) | Q(recordings=None)).distinct():
         file_of(export).unlink(missing_ok=True)
         export.delete()
     files = [path for path in _folder().iterdir() if _owner(path)]  # before their rows are read: none may be newer

@@ -2,8 +2,9 @@
 
 import struct
 import wave
-from io import BytesIO
+from io import SEEK_CUR, SEEK_END, SEEK_SET, BytesIO, RawIOBase
 
+import av
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import Client
@@ -71,6 +72,29 @@ def sound_in(wav: bytes) -> bytes:
     with wave.open(BytesIO(wav)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE_HZ, 1, 2)
         return file.readframes(file.getnframes())
+
+
+class Opened(RawIOBase):
+    """A WAV as a file that a decoder reads and seeks in."""
+
+    def __init__(self, wav: Wav) -> None:
+        self._wav, self._at = wav, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        self._at = offset + {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: self._wav.size}[whence]
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        stop = min(self._at + size, self._wav.size)
+        data = b"".join(self._wav.read(self._at, stop))
+        self._at += len(data)
+        return data
 
 
 class TestWhole:
@@ -263,6 +287,16 @@ class TestLong:
     def test_the_change_comes_where_32_bits_end(self):
         assert wav_header(0xFFFFFFFF - 37, 8000, 1)[:4] == b"RIFF"
         assert wav_header(0xFFFFFFFF - 35, 8000, 1)[:4] == b"RF64"
+
+    def test_a_decoder_finds_its_way_in_a_week(self, studio_device):
+        week = empty_recording(studio_device)
+        samples = 7 * 24 * 3600 * RATE_HZ
+        keep_segment(week, PCM, (Gap(0, samples, "device-offline"),))
+        with av.open(Opened(Wav(stretch_of(week)))) as container:
+            assert container.duration / av.time_base == samples / RATE_HZ + 2.5
+            container.seek((samples // RATE_HZ) * av.time_base)
+            frame = next(container.decode(audio=0))
+        assert (frame.time, frame.to_ndarray().tobytes()) == (samples / RATE_HZ, PCM[: 2 * frame.samples])
 
     def test_the_last_second_of_a_week_is_fetched_as_quickly_as_the_first(self, vera, studio_device):
         week = empty_recording(studio_device)
