@@ -1,4 +1,4 @@
-"""A disk that is full or confirms nothing: nothing counts as written that is not, and recording comes back by itself."""
+"""A disk that is full or does not confirm: nothing counts as written that is not, and recording comes back again."""
 
 import errno
 import os
