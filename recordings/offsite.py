@@ -91,7 +91,7 @@ class Offsite:
         except DatabaseError as error:
             logger.warning("uploads wait for the database: %s", error)
         except Exception:
-            logger.exception("an upload failed in a way that nobody thought of; others go on")
+            logger.exception("uploads stopped, and begin again with the next heartbeat")
         finally:
             connections.close_all()  # those of this thread
 
@@ -101,12 +101,17 @@ class Offsite:
                 _upload(segment, now())
             else:
                 _give_up_local(segment)
+        except DatabaseError:
+            raise  # then nothing can be noted either; the claim runs out by itself
         except OSError as error:
+            self._failed(segment, error, now())
+        except Exception as error:
+            logger.exception("segment %s: nobody thought of this", segment.name)
             self._failed(segment, error, now())
         else:
             self._succeeded(now())
 
-    def _failed(self, segment: Segment, error: OSError, now: datetime) -> None:
+    def _failed(self, segment: Segment, error: Exception, now: datetime) -> None:
         wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(segment.upload_tries, 10))
         _row(segment).update(
             upload_tries=F("upload_tries") + 1, upload_error=str(error)[:300], upload_due_at=now + wait

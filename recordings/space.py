@@ -27,7 +27,7 @@ SECONDS_PER_HOUR = 3600
 SETTLED_RATE_S = 60  # of shorter recording no rate can be told
 LOW_SECONDS = 24 * SECONDS_PER_HOUR  # time for a person to do something about it
 LOW_SHARE = 0.05  # others may fill the rest before recordings do; but nobody minds while it would last for long
-LONG_S = 7 * SECONDS_PER_DAY
+LONG_SECONDS = 7 * SECONDS_PER_DAY
 RATES_GOOD_FOR_S = 10.0
 
 
@@ -137,9 +137,9 @@ def warnings(room: Room | None = None, rates: Rates | None = None) -> list[DiskW
 
 def _low(rates: Rates | None) -> DiskWarning | None:
     left, (free, size) = seconds_left(rates), _disk()
-    if left is None or left >= LOW_SECONDS:
-        if free >= LOW_SHARE * size or (left is not None and left >= LONG_S):
-            return None
+    has_share = free >= LOW_SHARE * size
+    if has_share if left is None else left >= (LOW_SECONDS if has_share else LONG_SECONDS):
+        return None
     share = {"share": 100 * free // size}
     text = _("%(share)d %% of it is free.") % share if left is None else left_in_words(left)
     return DiskWarning("low", _("Disk nearly full."), text)

@@ -196,6 +196,19 @@ class TestFailing:
             worker.work(clock)
             assert places(recording) == ["both"] * 3
 
+    def test_what_nobody_thought_of_is_visible_too_and_costs_no_other_segment(self, worker, recording, monkeypatch):
+        put = offsite.bucket.put
+
+        def stumbles(key, data):
+            if "/000001-" in key:
+                raise TypeError("nobody thought of this")
+            put(key, data)
+
+        monkeypatch.setattr(offsite.bucket, "put", stumbles)
+        worker.work()
+        assert places(recording) == ["both", "here", "both"]
+        assert recording.segments.get(number=1).upload_error == "nobody thought of this"
+
     def test_a_bucket_that_is_not_there_says_so(self, worker, recording, settings):
         storages["recordings-offsite"].bucket_name = "no-such-bucket"
         worker.work()
