@@ -96,7 +96,12 @@ export class Markers extends EventTarget {
     const marker = this.#markerOf(row);
     const text = event.target.elements.text.value.trim();
     row.classList.remove("is-edited");
-    if (text === marker.text) return;
+    const isByEnter = Boolean(event.submitter); // then the focus stays at this marker
+    if (text !== marker.text) await this.#rename(marker, text);
+    if (isByEnter) this.#rowOf(marker.id)?.querySelector("button").focus();
+  }
+
+  async #rename(marker, text) {
     try {
       const said = await send(pathOf(marker), { text }, "PATCH");
       this.#take(this.all.map((each) => (each.id === marker.id ? { ...each, text: said.text } : each)));
