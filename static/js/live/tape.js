@@ -1,11 +1,10 @@
 /** Draws one lane's last two minutes on a canvas: the sound, what is missing in it, and the red edge that is now. */
 
+import { drawGap, SHORTEST_GAP_PX } from "../hatching.js";
 import { inWords } from "./clock.js";
 import { SPAN_MS } from "./history.js";
 import { fill, gettext } from "./translation.js";
 
-const HATCH_PX = 7;
-const SHORTEST_GAP_PX = 3; // true width, but never so small that it is overlooked
 const LABEL_HEIGHT_PX = 18;
 const LOUDER = 0.75; // speech lives far below full scale: a root makes it visible and keeps full scale full
 const CAUSES = {
@@ -97,37 +96,8 @@ export class Tape {
     const to = Math.min(this.width - 2, this.#x(gap.toMs, nowMs));
     const from = Math.max(0, Math.min(this.#x(gap.fromMs, nowMs), to - SHORTEST_GAP_PX));
     if (to < 0) return;
-    const { context, height } = this;
-    context.save();
-    context.beginPath();
-    context.rect(from, 0, to - from, height);
-    context.clip();
-    context.fillStyle = this.colours.ground;
-    context.fillRect(from, 0, to - from, height);
-    context.strokeStyle = this.colours.line;
-    context.beginPath();
-    const first = Math.floor((from - height) / HATCH_PX) * HATCH_PX; // fixed to the canvas: a growing gap stands still
-    for (let x = first; x < to; x += HATCH_PX) {
-      context.moveTo(x, height);
-      context.lineTo(x + height, 0);
-    }
-    context.stroke();
-    context.restore();
-    this.#drawEdges(from, to);
+    drawGap(this.context, { from, to, height: this.height, colours: this.colours });
     this.#drawLabel(gap, (from + to) / 2);
-  }
-
-  #drawEdges(from, to) {
-    const { context } = this;
-    context.strokeStyle = this.colours.line;
-    context.setLineDash([2, 2]);
-    context.beginPath();
-    for (const x of [from, to]) {
-      context.moveTo(Math.round(x) + 0.5, 0);
-      context.lineTo(Math.round(x) + 0.5, this.height);
-    }
-    context.stroke();
-    context.setLineDash([]);
   }
 
   #drawLabel(gap, middle) {
