@@ -5,7 +5,8 @@ import signal
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from recordings.exports import claim, sweep
 from recordings.making import make
@@ -29,6 +30,12 @@ class Command(BaseCommand):
         self._parent = os.getppid()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._end)
+        try:
+            self._work(options["linger"])
+        except DatabaseError as error:
+            raise CommandError(f"the database does not answer: {error}") from error
+
+    def _work(self, linger_s: float) -> None:
         sweep()
         busy_until_s = time.monotonic()
         while not self._is_ending():
@@ -36,7 +43,7 @@ class Command(BaseCommand):
             if export:
                 make(export, lambda: self._ended)
                 busy_until_s = time.monotonic()
-            elif time.monotonic() - busy_until_s >= options["linger"]:
+            elif time.monotonic() - busy_until_s >= linger_s:
                 return
             else:
                 time.sleep(LOOK_EVERY_S)
