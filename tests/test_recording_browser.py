@@ -25,6 +25,7 @@ from tests.browser import (
 )
 from tests.installation import Installation, InstallationFactory, Person
 from tests.test_browser import IS_HEARD, IS_SILENT_FOR_A_SECOND
+from tests.two_recordings import open_page, position_of
 
 RATE_HZ = 16_000
 QUICK = Timing(retry_s=1.0)
@@ -124,20 +125,8 @@ def listed(server: Installation, alice: Person, room: str) -> list[dict[str, Any
     return server.call("GET", f"/api/v1/recordings/?room={room}", as_=alice)[1]["results"]
 
 
-def open_page(page: Page, server: Installation, who: Person, recording: str) -> None:
-    page.goto(f"{server.url}/accounts/login/?next=/recordings/{recording}/")
-    page.get_by_label("Username").fill(who.name)
-    page.get_by_label("Password").fill(who.password)
-    page.keyboard.press("Enter")
-    page.wait_for_function("() => globalThis.leganize?.view")
-
-
 def total_of(page: Page) -> float:
     return page.evaluate("leganize.view.totalSeconds")
-
-
-def position_of(page: Page) -> float:
-    return page.evaluate("leganize.player.seconds")
 
 
 def samples_of(wav: bytes) -> np.ndarray:
@@ -152,20 +141,37 @@ def test_watched_as_it_grows_heard_marked_named_and_downloaded_as_it_was_sent(se
     page = seen.page
     open_page(page, server, alice, recording)
     expect(page.get_by_text("Still recording")).to_be_visible()
+    watch_it_grow(page)
+    device.drop_link()
+    gap = page.locator(".gap-row").first
+    expect(gap).to_contain_text("Device offline")
+    hear_it(page)
 
-    # it grows by itself, and what is drawn is sound
-    first = total_of(page)
+    page.keyboard.press("Home")
+    page.keyboard.press("g")
+    at = float(gap.get_attribute("data-at"))
+    assert position_of(page) == pytest.approx(at, abs=0.01)
+    mark_and_name(page)
+
+    capture(server, alice, kept_device, on=False)
+    expect(page.get_by_text("Still recording")).to_be_hidden()  # without a reload
+    expect(page.locator("[data-part=sum-missing]")).to_contain_text("missing in 1 gap")
+    (told,) = listed(server, alice, room)
+    assert (told["title"], told["gaps"][0]["at_seconds"]) == ("Piano rehearsal", pytest.approx(at))
+    compare_with_what_was_sent(page, told["gaps"][0], np.frombuffer(device.sent, "<i2"))
+    assert seen.complaints == []
+
+
+def watch_it_grow(page: Page) -> None:
+    """It grows by itself, what is drawn is sound, and nothing is heard that nobody asked for."""
+    first = page.evaluate("leganize.view.totalSeconds")
     page.wait_for_function(f"() => leganize.view.totalSeconds > {first + 3}")
     page.wait_for_function(f"() => ({TALLEST})() > 0.3")
     assert page.evaluate("leganize.analyser") is None, "sound by itself"
 
-    # a dropped link becomes a gap of the list, to which G leads
-    device.drop_link()
-    gap = page.locator(".gap-row").first
-    expect(gap).to_contain_text("Device offline")
-    assert seen.complaints == []
 
-    # it is heard: the clock of the sound system runs, and what comes out is not silence
+def hear_it(page: Page) -> None:
+    """The clock of the sound system runs, and what comes out is not silence until it is paused."""
     page.keyboard.press("Home")
     page.keyboard.press(" ")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
@@ -176,42 +182,48 @@ def test_watched_as_it_grows_heard_marked_named_and_downloaded_as_it_was_sent(se
     page.keyboard.press(" ")
     page.wait_for_function(IS_SILENT_FOR_A_SECOND)
 
-    page.keyboard.press("Home")
-    page.keyboard.press("g")
-    at = float(gap.get_attribute("data-at"))
-    assert position_of(page) == pytest.approx(at, abs=0.01)
 
+def mark_and_name(page: Page) -> None:
+    """Set a marker with a name, and name the recording, by keyboard alone."""
     page.keyboard.press("m")
     expect(page.get_by_label("Name of this marker")).to_be_focused()
     page.keyboard.type("Cadenza")
     page.keyboard.press("Enter")
     expect(page.locator(".marker-row")).to_contain_text("Cadenza")
     expect(page.locator(".marker-row")).to_contain_text("alice")
-
-    page.get_by_role("button", name="Rename").click()
-    page.get_by_label("Name of this recording").fill("Piano rehearsal")
+    page.get_by_role("button", name="Rename").press("Enter")
+    page.keyboard.type("Piano rehearsal")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Piano rehearsal")
 
-    # it ends without a reload
-    capture(server, alice, kept_device, on=False)
-    expect(page.get_by_text("Still recording")).to_be_hidden()
-    expect(page.locator("[data-part=sum-missing]")).to_contain_text("missing in 1 gap")
 
-    (told,) = listed(server, alice, room)
-    (missing,) = told["gaps"]
-    assert (told["title"], missing["at_seconds"]) == ("Piano rehearsal", pytest.approx(at))
-    heard = _downloaded(page)
-    begins, length = (round(missing[name] * RATE_HZ) for name in ("at_seconds", "seconds"))
+def compare_with_what_was_sent(page: Page, gap: dict[str, Any], sent: np.ndarray) -> None:
+    """The download is what the device sent, sample by sample, with silence for as long as the gap, or without it."""
+    heard = downloaded(page)
+    begins, length = (round(gap[name] * RATE_HZ) for name in ("at_seconds", "seconds"))
     assert not heard[begins : begins + length].any(), "a gap is silence"
-    assert np.array_equal(np.delete(heard, np.s_[begins : begins + length]), np.frombuffer(device.sent, "<i2"))
+    assert np.array_equal(np.delete(heard, np.s_[begins : begins + length]), sent)
     page.get_by_role("button", name="Change").click()
     page.get_by_label("Gaps left out").check()
-    assert np.array_equal(_downloaded(page), np.frombuffer(device.sent, "<i2"))
-    assert seen.complaints == []
+    assert np.array_equal(downloaded(page), sent)
 
 
-def _downloaded(page: Page) -> np.ndarray:
+def downloaded(page: Page) -> np.ndarray:
     with page.expect_download() as started:
         page.get_by_role("link", name=re.compile("^WAV")).click()
     return samples_of(started.value.path().read_bytes())
+
+
+def test_what_is_heard_at_the_edge_of_now_goes_on(server, alice, room, device, visit):
+    _device, recording = begin(server, alice, room)
+    seen = visit()
+    page = seen.page
+    open_page(page, server, alice, recording)
+    page.wait_for_function("() => leganize.view.totalSeconds > 6")
+    page.get_by_role("button", name="Jump to now").click()
+    page.wait_for_function(IS_HEARD)
+    heard = position_of(page)
+    page.wait_for_function(f"() => leganize.player.seconds > {heard + 6}")
+    behind = page.evaluate("leganize.view.totalSeconds - leganize.player.seconds")
+    assert 0 < behind < 8
+    assert seen.complaints == []
