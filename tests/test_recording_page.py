@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from devices.models import Device
+from pages.lanes import MAX_LANES
+from recordings.exports import ask, cancel
 from recordings.models import Marker, Recording, RetentionPolicy
 from recordings.segment_log import Gap
 from rooms.models import Room
@@ -144,6 +146,41 @@ def test_what_was_deleted_or_is_of_another_room_is_no_lane(cast, kept, window):
     elsewhere = Room.objects.create(organization=cast.organization, name="Studio C")
     keep(window, noise(RATE_HZ), started_at=kept.started_at, room=elsewhere)
     assert len(now_of(cast.alice, kept)["lanes"]) == 1
+
+
+def test_of_many_devices_so_many_are_lanes_as_can_be_told_apart_and_the_rest_is_counted(cast, kept, studio_room):
+    for number in range(20):
+        device = Device.objects.create(
+            organization=cast.organization, device_id=f"esp32-{number:02d}", name=f"Desk {number:02d}", room=studio_room
+        )
+        keep(device, noise(800), started_at=kept.started_at)
+    board = now_of(cast.alice, kept)
+    assert (len(board["lanes"]), board["lanesLeftOut"]) == (MAX_LANES, 21 - MAX_LANES)
+    assert [lane["name"] for lane in board["lanes"]][:3] == ["Table", "Desk 00", "Desk 01"]
+    page = text_of(signed_in(cast.alice).get(url_of(kept)))
+    assert f"{21 - MAX_LANES} more devices were recorded meanwhile." in page
+
+
+def test_red_means_that_sound_reaches_the_disk_now(cast, studio_device):
+    begun = timezone.now() - timedelta(seconds=3)
+    running = keep(studio_device, noise(3 * RATE_HZ), state=Recording.State.RECORDING, started_at=begun)
+    assert (now_of(cast.vera, running)["live"], now_of(cast.vera, running)["standing"]) == (True, "Still recording")
+    Recording.objects.filter(pk=running.pk).update(written_until=timezone.now() - timedelta(seconds=20))
+    waiting = now_of(cast.vera, running)
+    assert (waiting["live"], waiting["standing"]) == (False, "Waiting for its device")
+    assert 'data-state="away"' in text_of(signed_in(cast.vera).get(url_of(running)))
+
+
+def test_only_who_asked_for_a_file_finds_it_on_the_page(cast, kept):
+    wanted = ask(cast.vera, [kept], file_format="flac")
+    ask(cast.vera, [keep(kept.device, noise(RATE_HZ))])  # of another recording
+
+    def shown(user):
+        return [job["id"] for job in signed_in(user).get(url_of(kept)).context["board"]["exports"]]
+
+    assert (shown(cast.vera), shown(cast.bob)) == ([str(wanted.pk)], [])
+    cancel(wanted)
+    assert shown(cast.vera) == []
 
 
 def test_markers_of_every_lane_are_on_the_same_axis(cast, kept, window):

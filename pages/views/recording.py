@@ -38,27 +38,18 @@ GAPS_SHOWN = 100  # so many the server writes; the page's module has them all
 def recording(request: HttpRequest, pk: Any) -> HttpResponse:
     """Show one recording, also while it still grows."""
     found = get_object_or_404(_seen(request), pk=pk)
-    board = _board(found, request)
-    may = may_operate(request.user, found.organization)
-    markers = markers_of(found, board)
+    board = _whole_board(found, request)
+    own = board["lanes"][0]["takes"][0]
     context = {
         "recording": found,
         "title": found.title or _usual_title(found, request),
         "usual_title": _usual_title(found, request),
-        "sum": board["sum"],
-        "lanes": board["lanes"],
-        "gaps": [_placed(gap, found) for gap in board["lanes"][0]["takes"][0]["gaps"][:GAPS_SHOWN]],
-        "markers": [_placed(marker, found) for marker in markers],
-        "may_operate": may,
+        "board": board,
+        "gaps": [_placed(gap, found) for gap in own["gaps"][:GAPS_SHOWN]],
+        "markers": [_placed(marker, found) for marker in board["markers"]],
+        "may_operate": board["mayOperate"],
         "formats": Export.Format.choices,
         "undo_hours": settings.DELETE_UNDO_HOURS,
-        "board": {
-            **board,
-            "markers": markers,
-            "exports": _exports(found, request),
-            "mayOperate": may,
-            "you": name_of(request.user),
-        },
     }
     return render(request, "pages/recording.html", context)
 
@@ -125,6 +116,18 @@ def _page_of(recording: Recording) -> str:
 def _board(recording: Recording, request: HttpRequest, since_s: float | None = None) -> dict[str, Any]:
     said = {"sum": sum_in_words(recording), "standing": rows_of([recording])[0].state}
     return board_of(recording, request.user, since_s) | said
+
+
+def _whole_board(recording: Recording, request: HttpRequest) -> dict[str, Any]:
+    """Return also what does not change by itself: markers, this person's files, and what they may do."""
+    board = _board(recording, request)
+    return {
+        **board,
+        "markers": markers_of(recording, board),
+        "exports": _exports(recording, request),
+        "mayOperate": may_operate(request.user, recording.organization),
+        "you": name_of(request.user),
+    }
 
 
 def sum_in_words(recording: Recording) -> dict[str, str]:

@@ -19,6 +19,7 @@ export class Downloads {
 
   /** Say what a press would give now. */
   show() {
+    this.timeline.lanes.forEach((lane) => this.#offer(lane));
     const wish = this.#wish();
     const isPart = wish.part === "part";
     this.part("download-part").hidden = !isPart;
@@ -33,6 +34,17 @@ export class Downloads {
     this.part("download-make").hidden = isLink;
     if (isLink) this.#showLink(link, wish, found);
     else this.#showButton(wish, found);
+  }
+
+  /** A device that began to capture later is to be had as well. */
+  #offer({ id, name }) {
+    if (this.panel.querySelector(`input[name="lane"][value="${id}"]`)) return;
+    const choices = this.part("download-lanes");
+    const label = choices.querySelector("label").cloneNode(true);
+    Object.assign(label.querySelector("input"), { value: id, checked: true });
+    label.lastChild.textContent = name;
+    choices.append(label);
+    choices.hidden = false;
   }
 
   #showLink(link, wish, found) {
@@ -72,7 +84,7 @@ export class Downloads {
       format: chosen("format"),
       gaps: chosen("gaps"),
       part: isPart ? "part" : "whole",
-      lanes: this.timeline.lanes.filter(({ id }) => ticked.has(id) || this.timeline.lanes.length === 1),
+      lanes: this.timeline.lanes.filter(({ id }) => ticked.has(id)),
       from: isPart ? second("from", 0) : 0,
       to: isPart ? second("to", this.timeline.totalSeconds) : this.timeline.totalSeconds,
     };

@@ -8,6 +8,7 @@ import { fill, gettext } from "../live/translation.js";
 import { Strip } from "./strip.js";
 
 const METER_EVERY_MS = 50;
+const ROOMY = 3; // of more lanes each is lower, and its controls open from its name; the template has the same number
 
 export class Lanes {
   #rows = new Map();
@@ -24,6 +25,7 @@ export class Lanes {
   /** Make the rows fit the lanes that there are. */
   show() {
     this.list.classList.toggle("is-alone", this.timeline.lanes.length === 1);
+    this.list.classList.toggle("is-many", this.timeline.lanes.length > ROOMY);
     for (const lane of this.timeline.lanes) {
       if (!this.#rows.has(lane.id)) this.#rows.set(lane.id, this.#makeRow(lane));
       const row = this.#rows.get(lane.id);
