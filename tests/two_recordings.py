@@ -56,7 +56,8 @@ def open_a_room_with_two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[K
     """Both recordings on a server that the tests of one module share."""
     with Installation(tmp_path_factory.mktemp("player")) as server:
         yield keep_two(server)
-        assert "Traceback" not in server.log
+        log = server.log
+        assert "Traceback" not in log, log[log.index("Traceback") - 300 :][:3000]
 
 
 def open_page(page: Page, server: Installation, who: Person, recording: str) -> None:
