@@ -113,8 +113,9 @@ class UvicornTransport:
         self._protocol.transport.abort()
 
     def limit_kernel_buffer(self, size_bytes: int) -> None:
-        connection = self._protocol.transport.get_extra_info("socket")
-        if connection is not None:
+        transport = self._protocol.transport
+        connection = transport.get_extra_info("socket")
+        if connection is not None and not transport.is_closing():  # whoever left during the handshake has none any more
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size_bytes)
 
     async def answers(self, within_s: float) -> bool | None:
