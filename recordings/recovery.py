@@ -1,8 +1,9 @@
 """The one finaliser that is relied on: settles what nobody writes any more, and rebuilds rows that were lost."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from devices.models import Device
 from recordings import index
 from recordings.captures import OpenNote, open_notes
 from recordings.clocks import Clocks
-from recordings.folder import Manifest, RecordingFolder
+from recordings.folder import Manifest, RecordingFolder, folder_of
 from recordings.growing import Snapshot, snapshot_of
 from recordings.models import Recording
 from recordings.repair import repaired
@@ -27,44 +28,66 @@ AT_ONCE = 200  # rows of so many recordings in one transaction
 
 
 def settle(clocks: Clocks | None = None) -> int:
-    """Bring to rest every recording that goes on by its note, but that no living process writes to.
+    """Bring to rest every recording that no living process writes to, though its note or its row says that it goes on.
 
     Returns how many were looked at. Raises DatabaseError; then nothing is lost, the next call does it.
     """
     told: list[Snapshot] = []
+    noted = set()
     for note in list(open_notes()):
         folder = note.folder
-        if not folder.path.is_dir():
+        if folder.path.is_dir():
+            noted.add(note.recording)
+            told += _with_lock(folder, partial(_settled, note, folder, clocks or Clocks()))
+        else:
             note.remove()
-        elif folder.lock():
-            try:
-                told += _settled(note, folder, clocks or Clocks())
-            finally:
-                folder.unlock()
+    for row in Recording.objects.exclude(state=Recording.State.FINISHED).exclude(pk__in=noted):
+        told += _row_settled(row)
     index.write_rows(told)
     return len(told)
 
 
 def rebuild_lost_rows() -> int:
-    """Write the rows of all recordings on disk that have none, or that are not finished; returns how many."""
-    finished = set(Recording.objects.filter(state=Recording.State.FINISHED).values_list("pk", flat=True))
-    running = {note.recording for note in open_notes()}
+    """Write the rows of all recordings on disk that have none; returns how many."""
+    known = set(Recording.objects.values_list("pk", flat=True)) | {note.recording for note in open_notes()}
     told: list[Snapshot] = []
     count = 0
     for folder, recording_id in _folders():
-        if recording_id in finished or recording_id in running or not folder.lock():
+        if recording_id in known:
             continue
-        try:
-            told += _finished(folder)
-        finally:
-            folder.unlock()
-        count += 1
+        found = _with_lock(folder, partial(_finished, folder))
+        count, told = count + len(found), told + found
         if len(told) >= AT_ONCE:
             index.write_rows(told)
             told = []
     index.write_rows(told)
-    _settle_bodiless()
     return count
+
+
+def _with_lock(folder: RecordingFolder, work: Callable[[], list[Snapshot]]) -> list[Snapshot]:
+    """Do `work` unless somebody writes there; a folder that the disk refuses keeps no other from being settled."""
+    try:
+        if not folder.lock():
+            return []
+        try:
+            return work()
+        finally:
+            folder.unlock()
+    except OSError as error:
+        logger.error("%s cannot be settled: %s", folder.path, error)
+        return []
+
+
+def _row_settled(row: Recording) -> list[Snapshot]:
+    """Finish a row that goes on without a note: by its folder, or as it stands where there is nothing on disk."""
+    folder = RecordingFolder(folder_of(row.organization_id, row.pk))
+    if folder.path.is_dir():
+        told = _with_lock(folder, partial(_finished, folder))
+        if told or folder.manifest() is not None:
+            return told
+    row.state, row.ended_at = Recording.State.FINISHED, row.written_until
+    row.save(update_fields=["state", "ended_at"])
+    return []
 
 
 def _settled(note: OpenNote, folder: RecordingFolder, clocks: Clocks) -> list[Snapshot]:
@@ -96,15 +119,6 @@ def _finished(folder: RecordingFolder) -> list[Snapshot]:
     if manifest != found[0]:
         folder.write_manifest(manifest, key)
     return [snapshot_of(manifest, tuple(folder.entries()))]
-
-
-def _settle_bodiless() -> None:
-    """Finish rows whose folder is gone: nobody will ever write to them."""
-    for row in Recording.objects.exclude(state=Recording.State.FINISHED):
-        folder = Path(settings.RECORDINGS_DIR) / row.organization_id.hex / row.pk.hex
-        if not folder.is_dir():
-            row.state, row.ended_at = Recording.State.FINISHED, row.written_until
-            row.save(update_fields=["state", "ended_at"])
 
 
 def _away_us(manifest: Manifest, clocks: Clocks) -> int:

@@ -161,6 +161,41 @@ def test_a_row_whose_folder_is_gone_is_not_called_running_for_ever(machine, boun
     assert Recording.objects.get().state == "finished"
 
 
+def test_a_row_whose_folder_says_nothing_is_not_called_running_for_ever(machine, bound):
+    folder = crash(machine, bound)
+    recovery.settle(machine.clocks)
+    for path in folder.path.iterdir():
+        path.write_bytes(b"")
+    machine.passes(50)
+    recovery.settle(machine.clocks)
+    recovery.settle(machine.clocks)
+    assert Recording.objects.get().state == "finished"
+
+
+def test_one_that_goes_on_by_its_row_alone_is_settled_too(machine, bound):
+    folder = crash(machine, bound)
+    recovery.settle(machine.clocks)
+    for note in (folder.path.parent.parent / "open").iterdir():
+        note.unlink()
+    recovery.settle(machine.clocks)
+    assert Recording.objects.get().state == "finished"
+
+
+def test_a_folder_that_the_disk_refuses_keeps_no_other_from_being_settled(machine, bound, monkeypatch):
+    broken, whole = crash(machine, bound), crash(machine, replace(bound, wanted_at_us=bound.wanted_at_us + 1))
+    by_name = recovery.repaired
+
+    def refuses(folder, key):
+        if folder.path == broken.path:
+            raise OSError(5, "Input/output error")
+        return by_name(folder, key)
+
+    monkeypatch.setattr(recovery, "repaired", refuses)
+    recovery.settle(machine.clocks)
+    recovery.rebuild_lost_rows()
+    assert [str(row.pk.hex) for row in Recording.objects.all()] == [whole.path.name]
+
+
 def test_rows_that_could_not_be_written_are_told_again(machine, bound):
     recorder = Recorder(machine.clocks)
     capture(recorder, machine, bound, new_epoch(), 1000)
