@@ -1,14 +1,18 @@
 """The server is killed again and again under recording devices: what was written by then must be there afterwards."""
 
 import asyncio
+import json
 import random
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from bench.fleet import capture, fleet_in, numbered_fleet, until
 from bench.kept import Comparison, Kept, compare, finished, folders_on_disk
 from devices.simulator.arduino_websockets import Timing
 from devices.simulator.sketch import Firmware
+from tests.installation import Installation
 from tests.studio import Studio
 
 RETRY_S = 1.0  # a sketch in the field waits 5 s: shorter, so that more of the time is recorded
@@ -81,3 +85,14 @@ def _note_written(studio: Studio, written: dict[str, set[bytes]]) -> None:
     """Read what whole records hold now, while no server runs."""
     for folder in folders_on_disk(studio):
         written.setdefault(folder.name, set()).update(Kept({}, folder).payloads())
+
+
+def tried_apart(root: Path, *names: str) -> dict[str, Any]:
+    """Call `bench.deaths.try_all` in an administrator's shell of an empty installation, and return what it found."""
+    code = (
+        "import json; from pathlib import Path; from bench import deaths;"
+        f" print(json.dumps(deaths.try_all(Path({str(root)!r}), *{names!r})))"
+    )
+    installation = Installation(root / "data", settings={"OPENBLAS_NUM_THREADS": "1", "LOG_LEVEL": "CRITICAL"})
+    installation.data_dir.mkdir(parents=True)
+    return json.loads(installation.manage("shell", "--verbosity", "0", "--command", code).splitlines()[-1])

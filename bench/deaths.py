@@ -21,7 +21,6 @@ from recordings.recorder import Recorder
 from recordings.repair import repaired
 from recordings.signing import read_or_make_key
 from recordings.verify import verify
-from tests.installation import Installation
 
 CALLS = ("write", "replace", "ftruncate", "fdatasync", "fsync", "unlink")
 CHUNK_US = 64_000
@@ -254,14 +253,3 @@ def try_all(root: Path, *names: str) -> dict[str, Any]:
     for name in names:
         TRIALS[name](root, findings)
     return vars(findings)
-
-
-def tried_apart(root: Path, *names: str) -> dict[str, Any]:
-    """Call `try_all` in an administrator's shell of an installation of its own, and return what it found."""
-    code = (
-        "import json; from pathlib import Path; from bench import deaths;"
-        f" print(json.dumps(deaths.try_all(Path({str(root)!r}), *{names!r})))"
-    )
-    installation = Installation(root / "data", settings={"OPENBLAS_NUM_THREADS": "1", "LOG_LEVEL": "CRITICAL"})
-    installation.data_dir.mkdir(parents=True)
-    return json.loads(installation.manage("shell", "--verbosity", "0", "--command", code).splitlines()[-1])

@@ -49,9 +49,19 @@ class Cost:
     with_us: list[float]
 
     @property
+    def median_without_us(self) -> float:
+        """What a chunk costs that is only relayed."""
+        return float(np.median(self.without_us))
+
+    @property
+    def median_with_us(self) -> float:
+        """What a chunk costs that is recorded too."""
+        return float(np.median(self.with_us))
+
+    @property
     def added_percent(self) -> float:
-        """By how much recording raises it, from the medians."""
-        return 100 * (float(np.median(self.with_us)) / float(np.median(self.without_us)) - 1)
+        """By how much recording raises it."""
+        return 100 * (self.median_with_us / self.median_without_us - 1)
 
 
 async def load(studio: Studio, *, microphones: int, rooms: int, seconds: float) -> Load:

@@ -1,15 +1,18 @@
 """PostgreSQL hangs, or is killed and comes back, while devices record: the disk goes on, the rows catch up."""
 
 import asyncio
+import contextlib
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.fleet import capture, fleet_in, numbered_fleet
 from bench.kept import Comparison, compare, finished
 from devices.simulator.sketch import Firmware
 from tests.stores import PostgresServer
-from tests.studio import Studio
+from tests.studio import Studio, studio_on
 
 _ANEW = "from django.db import connection; connection.close(); connection.close_pool()"  # the shell's own were cut
 
@@ -25,6 +28,15 @@ class WithoutDatabase:
     """From the database's return until the rows tell of what was written meanwhile."""
     gaps: int = 0
     comparisons: list[Comparison] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def studio_on_postgres(folder: Path) -> Iterator[tuple[Studio, PostgresServer]]:
+    """Open a studio on a PostgreSQL of its own, which may be stopped and killed."""
+    with PostgresServer() as postgres, postgres.database() as url:
+        stores = {"DATABASE_URL": url, "OPEN_LOBBY": "true", "REHOME": "always"}
+        with studio_on(folder, **stores) as studio:
+            yield studio, postgres
 
 
 async def without_database(

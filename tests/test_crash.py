@@ -1,6 +1,6 @@
 """A server that is killed, a writer that dies: what was written is kept once and in order, and the rest is declared."""
 
-from bench import crashes, deaths
+from bench import crashes
 from tests.studio import studio_on
 
 CLOCK_TOLERANCE_S = 0.25  # a loaded machine hears late; `make proof` judges by 0.1 s
@@ -23,12 +23,12 @@ async def test_what_was_written_before_a_kill_is_there_after_it(tmp_path):
 
 
 def test_a_writer_that_dies_at_any_of_its_system_calls_loses_nothing_that_it_counted_as_written(tmp_path):
-    found = deaths.tried_apart(tmp_path, "deaths", "deaths_of_recovery")
+    found = crashes.tried_apart(tmp_path, "deaths", "deaths_of_recovery")
     assert found["wrong"] == []
     assert found["deaths"] > 80  # about fifty calls, before each and in the middle of each write
 
 
 def test_a_disk_that_refuses_any_of_its_system_calls_costs_only_what_is_declared(tmp_path):
-    found = deaths.tried_apart(tmp_path, "refusals")
+    found = crashes.tried_apart(tmp_path, "refusals")
     assert found["wrong"] == []
     assert found["refusals"] > 80

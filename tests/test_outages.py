@@ -5,7 +5,6 @@ import signal
 import pytest
 
 from bench import outages, without_database
-from tests.stores import PostgresServer
 from tests.studio import studio_on
 
 CLOCK_TOLERANCE_S = 0.25  # a loaded machine hears late; `make proof` judges by 0.1 s
@@ -45,10 +44,8 @@ async def test_a_clock_that_is_set_an_hour_wrong_and_back_moves_nothing(tmp_path
 
 @pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
 async def test_recording_does_not_notice_that_the_database_is_away(tmp_path, how):
-    with PostgresServer() as postgres, postgres.database() as url:  # its own: it is stopped and killed
-        stores = {"DATABASE_URL": url, "OPEN_LOBBY": "true", "REHOME": "always"}
-        with studio_on(tmp_path, **stores) as studio:
-            found = await without_database.without_database(studio, postgres, microphones=2, seconds=4, how=how)
+    with without_database.studio_on_postgres(tmp_path) as (studio, postgres):
+        found = await without_database.without_database(studio, postgres, microphones=2, seconds=4, how=how)
     assert found.written_meanwhile > 2 * 3 * 32_000
     assert (found.disconnects, found.gaps) == (0, 0)
     assert found.caught_up_after_s < 20
