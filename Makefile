@@ -17,10 +17,10 @@ lint:  ## style alone
 types:  ## types alone
 	$(PYTHON_HERE) -m mypy .
 
-proof:  ## measure the promised numbers at full length (about five minutes) into docs/proof.md
+proof:  ## measure the promised numbers at full length (about forty minutes) into docs/proof.md
 	$(PYTHON_HERE) -m bench.proof --write docs/proof.md
 
-bench:  ## the same measurements in about a minute, printed
+bench:  ## the same measurements in about eight minutes, printed
 	$(PYTHON_HERE) -m bench.proof --quick
 
 messages:  ## gather what is to be translated, and compile what is

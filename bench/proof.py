@@ -12,11 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-_own_folder = tempfile.TemporaryDirectory(prefix="leganize-proof-")
-# before anything of the project looks for its data folder and its settings
-os.environ |= {"LEGANIZE_DATA": _own_folder.name, "DJANGO_SETTINGS_MODULE": "leganize.settings"}
-
-from bench import live_proof, recordings  # noqa: E402
+from bench import live_proof, recordings
 
 HEAD = "| promised | measured | kept | on |\n| --- | --- | --- | --- |\n"
 Measured = tuple[str, bool]
@@ -45,7 +41,9 @@ def main() -> None:
     chosen = parser.parse_args()
     logging.disable(logging.WARNING)  # of damage that is done on purpose
     promises = [each for each in PROMISES if not chosen.only or each.name in chosen.only]
-    rows = asyncio.run(_measure(promises, Path(_own_folder.name), full=not chosen.quick))
+    with tempfile.TemporaryDirectory(prefix="leganize-proof-") as folder:
+        os.environ |= {"LEGANIZE_DATA": folder, "DJANGO_SETTINGS_MODULE": "leganize.settings"}
+        rows = asyncio.run(_measure(promises, Path(folder), full=not chosen.quick))
     sys.stdout.write(HEAD + "".join(rows.values()))
     if chosen.write:
         chosen.write.write_text(_page(_earlier_rows(chosen.write) | rows), encoding="utf-8")

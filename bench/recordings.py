@@ -5,9 +5,7 @@ import signal
 from pathlib import Path
 
 from bench import crashes, damage, full_disk, load, outages, week, without_database
-from bench.fleet import fleet_in, numbered_fleet
 from bench.kept import Comparison
-from devices.simulator.sketch import Firmware
 from tests.studio import studio_on
 
 CLOCK_S = 0.1
@@ -142,11 +140,7 @@ async def a_week(folder: Path, full: bool) -> tuple[str, bool]:
     """A recording of seven days."""
     days = 7 if full else 1
     with studio_on(folder) as studio:
-        room = (await studio.room()).id
-        fleet = numbered_fleet(Firmware("127.0.0.1", studio.server.port, "esp32-week-{}", boot_s=0.1), 1)
-        async with fleet_in(studio, [room], fleet) as devices:
-            ((_stream, device, _room),) = devices.values()
-        recording = await week.make_week(studio, device, days)
+        recording = await week.make_week(studio, await week.waiting_device(studio), days)
         cookie = await studio.sign_in("alice")
         found = await asyncio.to_thread(week.measure_in_chromium, studio, recording, cookie, days=days)
     opened, again = found.opened_ms[0], max(found.opened_ms[1:])

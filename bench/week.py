@@ -1,8 +1,11 @@
 """A recording of a week, made in a moment: how soon its page opens, and how soon it plays from elsewhere."""
 
+import asyncio
+import json
 import os
 import random
 import shutil
+import urllib.request
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
+from bench.fleet import fleet_in, numbered_fleet
+from devices.simulator.sketch import Firmware
 from leganize.wire.identity import new_epoch
 from recordings.segment_log import Gap
 from tests.browser import CHROMIUM_ARGUMENTS, CHROMIUM_NAMES, DESKTOP
@@ -107,6 +112,49 @@ async def make_week(studio: Studio, device: str, days: float) -> str:
     return await studio.shell.does(_WRITE, device=device, days=days)
 
 
+@dataclass
+class Heard:
+    """What HTTP answered about a long recording."""
+
+    segments: int
+    statuses: dict[str, int]
+    sound_is_exact: bool
+    """The last segment's sound, asked for as the last bytes of the file, is that sound."""
+    loud_points: int
+    """Of the 1000 points of its whole shape, how many are not flat."""
+
+
+async def hear_the_end(studio: Studio, *, days: float) -> Heard:
+    """Make a long recording, and ask for its page, its shape, and the sound at its end."""
+    from tests.kept import melody
+
+    device = await waiting_device(studio)
+    recording, cookie = await make_week(studio, device, days), await studio.sign_in("alice")
+    last = melody(SEGMENT_S * RATE_HZ)
+    key = {"Authorization": f"Bearer {studio.alice.key}"}
+    asked = {
+        "page": (f"/recordings/{recording}/", {"Cookie": cookie}),
+        "shape": (f"/api/v1/recordings/{recording}/peaks/?points=1000", key),
+        "sound": (f"/recordings/{recording}/audio.wav", key | {"Range": f"bytes=-{len(last)}"}),
+    }
+    answers = {name: await asyncio.to_thread(_get, studio, *what) for name, what in asked.items()}
+    return Heard(
+        segments=round(days * 86_400 / SEGMENT_S),
+        statuses={name: status for name, (status, _content) in answers.items()},
+        sound_is_exact=answers["sound"][1] == last,
+        loud_points=sum(high > low for low, high in json.loads(answers["shape"][1])["points"]),
+    )
+
+
+async def waiting_device(studio: Studio) -> str:
+    """Return the UUID of a device that was in a room of its own, and is gone."""
+    room = (await studio.room()).id
+    fleet = numbered_fleet(Firmware("127.0.0.1", studio.server.port, "esp32-week-{}", boot_s=0.1), 1)
+    async with fleet_in(studio, [room], fleet) as devices:
+        ((_stream, device, _room),) = devices.values()
+    return device
+
+
 def measure_in_chromium(studio: Studio, recording: str, cookie: str, *, days: float, times: int = 5) -> Week:
     """Open the page so often, then play it from moments all over the week."""
     found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)))
@@ -129,3 +177,9 @@ def measure_in_chromium(studio: Studio, recording: str, cookie: str, *, days: fl
 def _open(page: Page, url: str) -> float:
     page.goto(url, wait_until="commit")
     return page.wait_for_function(IS_DRAWN).json_value()
+
+
+def _get(studio: Studio, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    request = urllib.request.Request(studio.server.url + path, headers=headers)  # noqa: S310 - our own server
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return answer.status, answer.read()
