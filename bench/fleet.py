@@ -64,6 +64,11 @@ class NumberedSketch(Sketch):
         self.microphone = NumberedMicrophone(firmware.device_id, remembers=remembers)
         super().__init__(firmware, self.microphone, keeps_sent=remembers)
 
+    def leads_to(self, port: int) -> None:
+        """Let its next connection reach another worker, as a balancer does."""
+        self.firmware = replace(self.firmware, port=port)
+        self._client._port = port
+
 
 def numbered_fleet(firmware: Firmware, count: int, *, remembers: bool = True) -> list[NumberedSketch]:
     """Flash `count` devices that hear numbered noise; the firmware's device ID is a pattern with `{}`."""

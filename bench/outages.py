@@ -9,6 +9,7 @@ from bench.fleet import NumberedSketch, capture, fleet_in, numbered_fleet, until
 from bench.kept import Comparison, compare, finished
 from devices.simulator.arduino_websockets import Timing
 from devices.simulator.sketch import Firmware
+from tests.installation import Installation
 from tests.studio import Studio
 
 HOUR_S = 3600
@@ -87,3 +88,24 @@ async def recorded_through(
     told = kept[0].told
     unaccounted_s = told["duration_seconds"] - told["audio_seconds"] - sum(gap["seconds"] for gap in told["gaps"])
     return Recorded(len(kept), await compare(studio, sketch, kept[0]), told["gaps"], unaccounted_s)
+
+
+async def handed_over(studio: Studio, there: Installation, *, microphones: int, seconds: float) -> list[Recorded]:
+    """Kill the worker that devices record with; they come back, as through a balancer, to the studio's own."""
+    room = (await studio.room()).id
+    firmware = Firmware("127.0.0.1", there.port, "esp32-moves-{}", timing=Timing(retry_s=0.5), boot_s=0.1)
+    fleet = numbered_fleet(firmware, microphones)
+    async with fleet_in(studio, [room], fleet) as devices:
+        await capture(studio, fleet, on=True)
+        await asyncio.sleep(seconds)
+        for sketch in fleet:
+            sketch.leads_to(studio.server.port)
+        await asyncio.to_thread(there.kill)
+        await until(lambda: all(sketch.disconnects for sketch in fleet))
+        await until(lambda: all(sketch.is_recording for sketch in fleet))
+        await asyncio.sleep(seconds)
+        await capture(studio, fleet, on=False)
+        kept = await finished(studio, room)
+    sketches = {devices[sketch.firmware.device_id][1]: sketch for sketch in fleet}
+    comparisons = [await compare(studio, sketches[each.told["device"]], each) for each in kept]
+    return [Recorded(len(kept), found, each.told["gaps"], 0.0) for found, each in zip(comparisons, kept, strict=True)]

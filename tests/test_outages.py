@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from bench import outages, without_database
+from tests.installation import Installation
 from tests.studio import studio_on
 
 CLOCK_TOLERANCE_S = 0.25  # a loaded machine hears late; `make proof` judges by 0.1 s
@@ -53,3 +54,22 @@ async def test_recording_does_not_notice_that_the_database_is_away(tmp_path, how
     for each in found.comparisons:
         is_whole(each)
         assert each.kept == each.sent
+
+
+async def test_a_device_whose_worker_is_killed_goes_on_in_its_recording_with_another(tmp_path, redis_url, postgres_url):
+    shared = {
+        "DATABASE_URL": postgres_url,
+        "REDIS_URL": redis_url,
+        "OPEN_LOBBY": "true",
+        "REHOME": "always",
+        "SECRET_KEY": "shared by all workers of this test, and long enough",
+        "WORKER_LEASE_SECONDS": "4",
+        "RECORDINGS_DIR": str(tmp_path / "shared"),
+    }
+    with studio_on(tmp_path / "here", **shared) as studio, Installation(tmp_path / "there", settings=shared) as there:
+        found = await outages.handed_over(studio, there, microphones=2, seconds=3)
+    assert len(found) == 2
+    for each in found:
+        is_whole(each.comparison)
+        assert each.comparison.kept > 60
+        assert [gap["reason"] for gap in each.gaps] == ["worker-lost"]
