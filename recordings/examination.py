@@ -59,5 +59,5 @@ def finish(recording: Recording, by: User) -> None:
         raise ValueError(_("This recording is finished already."))
     if not removal.lets_go(recording):
         raise ValueError(_("This recording goes on. Stop its device first."))
-    recovery.rebuild_lost_rows()
+    recovery.settle()
     note(recording.organization, "recording-finished", room=recording.room, subject=str(recording), actor=by)

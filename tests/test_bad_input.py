@@ -235,6 +235,7 @@ class TestPages:
     async def test_faster_than_200_messages_a_second_is_told_once_and_then_closed(self, page):
         for _ in range(5000):
             await page.send('{"type":"unknown"}')
+            await asyncio.sleep(0.001)  # what is still under way when a server closes costs the sender its close code
             if page.closed:
                 break
         assert await page.ends() == (4429, "Too fast")
