@@ -9,11 +9,11 @@ from uuid import uuid4
 
 from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.identity import new_epoch
-from recordings.folder import About, Manifest, RecordingFolder
-from recordings.growing import GrowingRecording
-from recordings.repair import repaired
-from recordings.segment_log import HEADER_BYTES, read_records, read_segment
-from recordings.signing import read_or_make_key
+from recordings.log.folder import About, Manifest, RecordingFolder
+from recordings.log.growing import GrowingRecording
+from recordings.log.repair import repaired
+from recordings.log.segment_log import HEADER_BYTES, read_records, read_segment
+from recordings.log.signing import read_or_make_key
 from recordings.verify import verify
 
 RATE_HZ = 16000

@@ -15,11 +15,11 @@ from bench.kept import Kept
 from devices.binding import Binding
 from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.identity import new_epoch
-from recordings.clocks import Clocks
-from recordings.folder import RecordingFolder
-from recordings.recorder import Recorder
-from recordings.repair import repaired
-from recordings.signing import read_or_make_key
+from recordings.log.clocks import Clocks
+from recordings.log.folder import RecordingFolder
+from recordings.log.recorder import Recorder
+from recordings.log.repair import repaired
+from recordings.log.signing import read_or_make_key
 from recordings.verify import verify
 
 CALLS = ("write", "replace", "ftruncate", "fdatasync", "fsync", "unlink")

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from bench.fleet import NumberedSketch
 from leganize.wire.chunk import Chunk
-from recordings.segment_log import Gap, RecordKind, read_records
+from recordings.log.segment_log import Gap, RecordKind, read_records
 from recordings.verify import verify
 from tests.studio import Studio
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 from bench.fleet import fleet_in, numbered_fleet
 from devices.simulator.sketch import Firmware
 from leganize.wire.identity import new_epoch
-from recordings.segment_log import Gap
+from recordings.log.segment_log import Gap
 from tests.browser import CHROMIUM_ARGUMENTS, CHROMIUM_NAMES, DESKTOP
 from tests.studio import Studio
 
@@ -57,8 +57,8 @@ def write(device_id: str, days: float) -> str:
     Its segments are two files under many names, so that it is there in a moment and takes no space.
     """
     from devices.models import Device
+    from recordings.log.recorder import folder_of
     from recordings.models import Segment
-    from recordings.recorder import folder_of
     from tests.kept import empty_recording, keep_segment, melody, sum_up
 
     recording = empty_recording(Device.objects.get(pk=device_id), title="A week")

@@ -15,7 +15,7 @@ from devices.returns import note_return
 from gateway import handshakes, sockets
 from gateway.actions import Actions, Close, Mint, Probe, Publish, Send, TellRoom
 from gateway.device_session import DeviceSession
-from recordings.recorder import recorder
+from recordings.log.recorder import recorder
 from rooms.relay import relay
 from rooms.transport import Transport
 

@@ -12,7 +12,7 @@ from rest_framework.routers import SimpleRouter
 from devices.api import DeviceViewSet, LobbyViewSet, RoomDevicesViewSet
 from pages import errors
 from recordings.api import MarkerViewSet, RecordingViewSet
-from recordings.export_api import ExportViewSet
+from recordings.exporting.api import ExportViewSet
 from rooms.api import UUID_IN_PATH, RoomViewSet
 
 

@@ -12,7 +12,7 @@ from devices.board import board_for, board_of_room
 from gateway import sockets
 from gateway.live_page import LivePageSession
 from gateway.page_socket import PageSocket
-from recordings.space import recording_of_room
+from recordings.keeping.space import recording_of_room
 from rooms.models import Room
 from rooms.relay import relay
 

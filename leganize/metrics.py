@@ -26,8 +26,8 @@ from prometheus_client.registry import Collector
 
 from devices.models import Worker
 from gateway import sockets
+from recordings.log.recorder import MAX_WAITING_BYTES, recorder
 from recordings.models import Export, Recording, Segment
-from recordings.recorder import MAX_WAITING_BYTES, recorder
 from rooms.relay import Dialect, relay
 
 ASK_SECONDS = 2.0  # a scrape is answered without what does not answer: a disk or a database that hangs is worth knowing

@@ -15,7 +15,7 @@ from accounts.demo import ensure_demo_user
 from accounts.sign_in import make_sign_in_link
 from leganize import health
 from leganize.transports import SketchFriendlyProtocol
-from recordings.recorder import recorder
+from recordings.log.recorder import recorder
 
 PING_EVERY_S, PONG_WITHIN_S = 20, 20
 

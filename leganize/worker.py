@@ -21,8 +21,10 @@ from devices.models import Connection, Worker
 from devices.presence import presence
 from gateway import sockets
 from leganize import boards, refresh
-from recordings import export_child, index, recovery, upkeep
-from recordings.recorder import recorder
+from recordings import index, recovery
+from recordings.exporting import child as export_child
+from recordings.keeping import upkeep
+from recordings.log.recorder import recorder
 from rooms.bus import Bus, LocalBus, RedisBus
 from rooms.relay import relay
 

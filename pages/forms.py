@@ -11,8 +11,8 @@ from devices.control import device_name
 from devices.models import Device
 from leganize.wire.pcm import SAMPLE_RATES_HZ
 from pages.states import rate_in_words
+from recordings.keeping.retention import LARGEST
 from recordings.models import RetentionPolicy
-from recordings.retention import LARGEST
 from rooms.lifecycle import MAX_NAME_CHARACTERS, room_name
 from rooms.models import Room
 

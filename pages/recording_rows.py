@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from pages.gaps import gaps_in_words, length_in_words, reason_in_words
 from pages.lanes import is_live
 from pages.times import lasting
+from recordings.keeping.quotas import quotas
+from recordings.keeping.space import free_bytes
 from recordings.models import Recording, Segment
-from recordings.quotas import quotas
-from recordings.space import free_bytes
 
 KEY_CHARACTERS = 12
 

@@ -5,8 +5,8 @@ from django.views.decorators.http import conditional_page
 from django.views.i18n import JavaScriptCatalog
 
 from pages.views import devices, keeping, recording, recording_sounds, recordings, rooms, surroundings
-from recordings.downloads import export_file
-from recordings.playback import recording_wav
+from recordings.exporting.downloads import export_file
+from recordings.listening.playback import recording_wav
 
 urlpatterns = [
     path("", surroundings.home, name="home"),

@@ -12,7 +12,9 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from recordings import examination, exports, offsite, retention
+from recordings import examination
+from recordings.exporting import exports
+from recordings.keeping import offsite, retention
 from recordings.models import Export, Marker, Recording, RetentionPolicy, Segment
 from rooms.admin import ReadOnlyAdmin, do_for_each
 

@@ -28,12 +28,13 @@ from accounts.decisions import (
     require_operator,
 )
 from devices.models import Device
-from recordings import naming, retention
-from recordings.gaps import gaps_of
+from recordings import naming
+from recordings.keeping import retention
+from recordings.listening.gaps import gaps_of
+from recordings.listening.moments import stretch_in
+from recordings.log.peaks import read_peaks
+from recordings.log.recorder import folder_of
 from recordings.models import Marker, Recording
-from recordings.moments import stretch_in
-from recordings.peaks import read_peaks
-from recordings.recorder import folder_of
 from recordings.schema import (
     MarkerSerializer,
     PeaksSerializer,

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from recordings import offsite, recovery, removal
-from recordings.folder import folder_of
+from recordings import recovery
+from recordings.keeping import offsite, removal
+from recordings.log.folder import folder_of
 from recordings.models import Recording, Segment
 from recordings.verify import verify
 from rooms.happenings import note

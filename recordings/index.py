@@ -7,8 +7,8 @@ from django.db import transaction
 
 from accounts.models import Organization
 from devices.models import Device
-from recordings.folder import SegmentEntry
-from recordings.growing import Snapshot
+from recordings.log.folder import SegmentEntry
+from recordings.log.growing import Snapshot
 from recordings.models import Recording, Segment
 from rooms.models import Room
 

@@ -12,13 +12,13 @@ from django.conf import settings
 from devices.binding import microseconds
 from devices.models import Device
 from recordings import index
-from recordings.captures import OpenNote, open_notes
-from recordings.clocks import Clocks
-from recordings.folder import Manifest, RecordingFolder, folder_of
-from recordings.growing import Snapshot, snapshot_of
+from recordings.log.captures import OpenNote, open_notes
+from recordings.log.clocks import Clocks
+from recordings.log.folder import Manifest, RecordingFolder, folder_of
+from recordings.log.growing import Snapshot, snapshot_of
+from recordings.log.repair import repaired
+from recordings.log.signing import read_or_make_key
 from recordings.models import Recording
-from recordings.repair import repaired
-from recordings.signing import read_or_make_key
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from recordings.exports import MAX_RECORDINGS
+from recordings.exporting.exports import MAX_RECORDINGS
+from recordings.listening.moments import MAX_SECONDS
 from recordings.models import Export, Marker, Reason, Recording
-from recordings.moments import MAX_SECONDS
 
 LEAST_PROGRESS = 0.02  # of less no time can be told
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recordings import signing
-from recordings.seals import Fault, faults_of_segment, utc
-from recordings.segment_log import SUFFIX
+from recordings.log import signing
+from recordings.log.seals import Fault, faults_of_segment, utc
+from recordings.log.segment_log import SUFFIX
 
 WHOLE, ALTERED, NOTHING = 0, 1, 2
 SUMS = {"audio": "samples of sound", "missing": "samples of gaps", "gaps": "gaps", "bytes": "bytes"}

@@ -9,10 +9,10 @@ import pytest
 from django.conf import settings as configured
 
 from devices.models import Device
-from recordings.exports import claim, file_of
-from recordings.making import make
+from recordings.exporting.exports import claim, file_of
+from recordings.exporting.making import make
+from recordings.log.segment_log import Gap
 from recordings.models import Export, Recording
-from recordings.segment_log import Gap
 from tests.kept import keep, noise
 
 RATE_HZ = 16_000

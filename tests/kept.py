@@ -9,9 +9,9 @@ from django.utils import timezone
 from devices.models import Device
 from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.identity import new_epoch
+from recordings.log.recorder import folder_of
+from recordings.log.segment_log import Gap, SegmentWriter
 from recordings.models import Recording, Segment
-from recordings.recorder import folder_of
-from recordings.segment_log import Gap, SegmentWriter
 
 CHUNK_SAMPLES = 1024
 SEGMENT_SECONDS = 30

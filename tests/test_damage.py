@@ -6,10 +6,10 @@ import random
 import pytest
 
 from bench import damage
-from recordings.folder import RecordingFolder
-from recordings.repair import repaired
-from recordings.segment_log import read_segment
-from recordings.signing import read_or_make_key
+from recordings.log.folder import RecordingFolder
+from recordings.log.repair import repaired
+from recordings.log.segment_log import read_segment
+from recordings.log.signing import read_or_make_key
 from recordings.verify import verify
 
 ROUNDS = 100

@@ -12,10 +12,10 @@ from bench.deaths import CHUNK_US, DEVICE, Machine, finish, payload
 from bench.kept import Kept
 from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.identity import new_epoch
-from recordings import recorder as module
-from recordings.folder import RecordingFolder
-from recordings.growing import GrowingRecording
-from recordings.recorder import Recorder
+from recordings.log import recorder as module
+from recordings.log.folder import RecordingFolder
+from recordings.log.growing import GrowingRecording
+from recordings.log.recorder import Recorder
 from recordings.verify import verify
 
 SAMPLES = 1024

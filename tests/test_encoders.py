@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from recordings.encoders import Sound, encode, estimated_bytes
+from recordings.exporting.encoders import Sound, encode, estimated_bytes
 from tests.installation import BASE_DIR
 from tests.kept import melody, noise
 
@@ -23,7 +23,7 @@ import resource, sys
 from pathlib import Path
 import django
 django.setup()
-from recordings.encoders import Sound, encode
+from recordings.exporting.encoders import Sound, encode
 from tests.kept import noise
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 pcm = noise(400_000)

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from accounts.api_keys import make_api_key
 from devices.models import Device
-from recordings import exports, making
-from recordings.exports import ask
-from recordings.making import make
+from recordings.exporting import exports, making
+from recordings.exporting.exports import ask
+from recordings.exporting.making import make
 from recordings.models import Export
 from rooms.models import Room
 from tests.exporting import (  # noqa: F401 - fixtures

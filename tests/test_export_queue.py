@@ -15,12 +15,12 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from recordings import exports, making
-from recordings.export_child import ExportChild
-from recordings.exports import ask, cancel, claim, file_of, forget, part_of, retry, sweep, visible_exports
-from recordings.making import make
+from recordings.exporting import exports, making
+from recordings.exporting.child import ExportChild
+from recordings.exporting.exports import ask, cancel, claim, file_of, forget, part_of, retry, sweep, visible_exports
+from recordings.exporting.making import make
+from recordings.log.segment_log import Gap
 from recordings.models import Export, Recording
-from recordings.segment_log import Gap
 from tests.exporting import (  # noqa: F401 - fixtures
     RATE_HZ,
     keep_apart,
@@ -134,7 +134,7 @@ class TestFailing:
         def away(segment):
             raise making.Unreachable("the bucket does not answer")
 
-        monkeypatch.setattr("recordings.sound.path_of", away)
+        monkeypatch.setattr("recordings.listening.sound.path_of", away)
         export = ask(cast.vera, [kept])
         make(claim())
         export.refresh_from_db()

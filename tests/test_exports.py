@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from devices.models import Device
-from recordings import exports, making
-from recordings.exports import TooMany, ask, cancel
+from recordings.exporting import exports, making
+from recordings.exporting.exports import TooMany, ask, cancel
 from recordings.models import Export, Recording
 from rooms.models import Room
 from tests.exporting import (  # noqa: F401 - fixtures

@@ -19,7 +19,7 @@ rows = Segment.objects.filter(recording__room=room).values_list("place", "upload
 answer = [list(row) for row in rows]
 """
 _POLICY = """
-from recordings.retention import set_policy
+from recordings.keeping.retention import set_policy
 alice = User.objects.get(username="alice")
 set_policy(alice.home_organization(), None, alice, **limits)
 """

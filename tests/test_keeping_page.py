@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from recordings import retention
+from recordings.keeping import retention
 from recordings.models import Recording, RetentionPolicy
 from rooms.models import Room
 from tests.kept import empty_recording

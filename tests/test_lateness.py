@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from recordings.lateness import Lateness
+from recordings.log.lateness import Lateness
 
 RATE, CHUNK = 16000, 1024
 CHUNK_US = CHUNK * 1_000_000 / RATE

@@ -12,11 +12,11 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from leganize.s3 import s3_storage
-from recordings import bucket, fetched, offsite, removal, retention
+from recordings.keeping import bucket, fetched, offsite, removal, retention
+from recordings.keeping.offsite import Offsite, path_of
+from recordings.listening.sound import read_pcm
+from recordings.log.recorder import folder_of
 from recordings.models import Recording, Segment
-from recordings.offsite import Offsite, path_of
-from recordings.recorder import folder_of
-from recordings.sound import read_pcm
 from tests.bucket_server import BUCKET, BucketServer
 from tests.installation import BASE_DIR, PLAIN_SETTINGS
 from tests.kept import keep, noise

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recordings.peaks import PeakWriter, read_peaks
+from recordings.log.peaks import PeakWriter, read_peaks
 
 RATE = 16000
 

@@ -11,14 +11,14 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.api_keys import make_api_key
-from recordings.bucket import Unreachable
+from recordings.keeping.bucket import Unreachable
+from recordings.keeping.offsite import path_of
+from recordings.listening.playback import Wav
+from recordings.listening.ranges import Unsatisfiable, wanted
+from recordings.listening.stretch import stretch_of
+from recordings.listening.wav import wav_header
+from recordings.log.segment_log import Gap
 from recordings.models import Recording, Segment
-from recordings.offsite import path_of
-from recordings.playback import Wav
-from recordings.ranges import Unsatisfiable, wanted
-from recordings.segment_log import Gap
-from recordings.stretch import stretch_of
-from recordings.wav import wav_header
 from tests.kept import empty_recording, keep, keep_segment, noise, sum_up
 
 RATE_HZ = 16000
@@ -256,7 +256,7 @@ class TestElsewhere:
         def away(segment):
             raise Unreachable("the bucket does not answer")
 
-        monkeypatch.setattr("recordings.sound.path_of", away)
+        monkeypatch.setattr("recordings.listening.sound.path_of", away)
         response = fetch(vera, kept)
         assert (response.status_code, response.json()["detail"]) == (
             503, "This sound lies elsewhere, and cannot be reached now.",
@@ -271,7 +271,7 @@ class TestElsewhere:
             Segment.objects.filter(pk=segment.pk).update(place=Segment.Place.ELSEWHERE)
             return path
 
-        monkeypatch.setattr("recordings.sound.path_of", leaving)
+        monkeypatch.setattr("recordings.listening.sound.path_of", leaving)
         assert sound_in(body_of(fetch(vera, kept))) == BY_THE_CLOCK
 
 

@@ -11,12 +11,12 @@ import pytest
 from devices.binding import Binding
 from leganize.wire.chunk import Chunk, Codec, Flag
 from leganize.wire.identity import new_epoch
-from recordings import recorder as module
-from recordings import segment_log
-from recordings.clocks import Clocks
-from recordings.folder import RecordingFolder, folder_of
-from recordings.recorder import Recorder
-from recordings.segment_log import read_segment
+from recordings.log import recorder as module
+from recordings.log import segment_log
+from recordings.log.clocks import Clocks
+from recordings.log.folder import RecordingFolder, folder_of
+from recordings.log.recorder import Recorder
+from recordings.log.segment_log import read_segment
 
 RATE = 16000
 CHUNK_US = 64_000

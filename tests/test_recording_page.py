@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from devices.models import Device
 from pages.lanes import MAX_LANES
-from recordings.exports import ask, cancel
+from recordings.exporting.exports import ask, cancel
+from recordings.log.segment_log import Gap
 from recordings.models import Marker, Recording, RetentionPolicy
-from recordings.segment_log import Gap
 from rooms.models import Room
 from tests.kept import keep, keep_segment, noise, sum_up
 

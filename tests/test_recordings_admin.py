@@ -14,11 +14,13 @@ from django.utils import timezone
 from accounts.models import User
 from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.identity import new_epoch
-from recordings import index, offsite, retention, signing
-from recordings.folder import About, Manifest, RecordingFolder
-from recordings.growing import GrowingRecording
+from recordings import index
+from recordings.keeping import offsite, retention
+from recordings.log import signing
+from recordings.log.folder import About, Manifest, RecordingFolder
+from recordings.log.growing import GrowingRecording
+from recordings.log.recorder import folder_of
 from recordings.models import Export, Recording, RetentionPolicy, Segment
-from recordings.recorder import folder_of
 from rooms.models import Event
 from tests.test_admin import act, form_of, page_of, sign_in_as_root  # noqa: F401 - a fixture
 from tests.visitors import pcm

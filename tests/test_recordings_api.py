@@ -1,7 +1,6 @@
 """Recordings over REST: their shape, what is found, named, marked and deleted, by whom, and what makes no sense."""
 
 import struct
-from uuid import uuid4
 
 import pytest
 from django.conf import settings as configured
@@ -10,11 +9,11 @@ from rest_framework.test import APIClient
 
 from devices.models import Device
 from recordings import api as module
+from recordings.log.peaks import PeakWriter
+from recordings.log.recorder import folder_of
+from recordings.log.segment_log import Gap
 from recordings.models import Marker, Recording, RetentionPolicy
-from recordings.peaks import PeakWriter
-from recordings.recorder import folder_of
 from recordings.schema import RecordingSerializer
-from recordings.segment_log import Gap
 from rooms.models import Event, Room
 from tests.kept import empty_recording, keep, noise, sum_up
 from tests.test_api import signed_in

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from devices.models import Device
-from recordings.folder import folder_of
+from recordings.log.folder import folder_of
+from recordings.log.peaks import PeakWriter
+from recordings.log.segment_log import Gap
 from recordings.models import Reason, Recording
-from recordings.peaks import PeakWriter
-from recordings.segment_log import Gap
 from rooms.models import Room
 from tests.kept import empty_recording, keep, melody
 from tests.test_pages import signed_in, text_of
@@ -121,7 +121,7 @@ def test_nothing_is_called_running_that_waits_or_is_paused(cast, finished, monke
     assert "Waiting for its device" in page and "1:15" in page
     assert 'data-state="capturing"' not in page and "data-live" not in page and "data-running-since" not in page
     waiting = vera.get(NEWS).json()
-    monkeypatch.setattr("recordings.space._disk", lambda: (0, 10**12))
+    monkeypatch.setattr("recordings.keeping.space._disk", lambda: (0, 10**12))
     assert "Paused" in text_of(vera.get(LIST)) and vera.get(NEWS).json() != waiting
 
 
@@ -281,7 +281,7 @@ def test_operators_find_what_was_deleted_and_for_how_long(cast, finished, settin
 
 def test_a_disk_that_is_full_is_said_where_recordings_are_listed_and_kept(cast, finished, monkeypatch):
     finished()
-    monkeypatch.setattr("recordings.space._disk", lambda: (0, 10**12))
+    monkeypatch.setattr("recordings.keeping.space._disk", lambda: (0, 10**12))
     for url in (LIST, reverse("keeping")):
         assert "Disk full. Recording has paused." in text_of(signed_in(cast.vera).get(url))
     assert "Free some space" in text_of(signed_in(cast.bob).get(LIST))

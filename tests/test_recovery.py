@@ -10,10 +10,10 @@ from devices.control import set_capture
 from devices.models import Device
 from leganize.wire.identity import new_epoch
 from recordings import index, recovery
-from recordings.folder import RecordingFolder, folder_of
+from recordings.log.folder import RecordingFolder, folder_of
+from recordings.log.recorder import Recorder
+from recordings.log.segment_log import read_segment
 from recordings.models import Recording, Segment
-from recordings.recorder import Recorder
-from recordings.segment_log import read_segment
 from tests.test_recorder import RATE, Machine, capture, device
 
 pytestmark = pytest.mark.django_db

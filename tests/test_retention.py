@@ -9,13 +9,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from devices.models import Device
-from recordings import exports, removal, retention
-from recordings.captures import Capture, find_open, note_open
-from recordings.duties import Duty, take_turn
-from recordings.folder import About, RecordingFolder
+from recordings.exporting import exports
+from recordings.keeping import removal, retention
+from recordings.keeping.duties import Duty, take_turn
+from recordings.keeping.retention import Why, apply, held, over_quota, plan, set_policy
+from recordings.log.captures import Capture, find_open, note_open
+from recordings.log.folder import About, RecordingFolder
+from recordings.log.recorder import folder_of
 from recordings.models import Export, Marker, Recording, RetentionPolicy, Segment, Turn
-from recordings.recorder import folder_of
-from recordings.retention import Why, apply, held, over_quota, plan, set_policy
 from rooms.models import Event, Room
 from tests.kept import keep, noise
 

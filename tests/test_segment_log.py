@@ -6,7 +6,7 @@ import random
 import pytest
 
 from leganize.wire.chunk import Chunk, Codec
-from recordings.segment_log import Gap, RecordKind, SegmentWriter, read_records, read_segment, runs, segment_digest
+from recordings.log.segment_log import Gap, RecordKind, SegmentWriter, read_records, read_segment, runs, segment_digest
 
 META = {"device": "x"}
 
@@ -71,7 +71,8 @@ def test_a_record_that_the_disk_took_in_part_leaves_no_trace(path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("recordings.segment_log.os.write", lambda d, b: full(d, b) if len(b) == 2104 else full(d, b""))
+        disk = "recordings.log.segment_log.os.write"
+        patched.setattr(disk, lambda d, b: full(d, b) if len(b) == 2104 else full(d, b""))
         with pytest.raises(OSError, match="No space"):
             writer.append_chunk(chunk(3), 6_000_000)
     assert path.read_bytes() == before

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from recordings import sound
+from recordings.listening import sound
+from recordings.listening.sound import PIECE_BYTES, length, read_pcm, sound_before
+from recordings.log.recorder import folder_of
+from recordings.log.segment_log import Gap
 from recordings.models import Recording, Segment
-from recordings.recorder import folder_of
-from recordings.segment_log import Gap
-from recordings.sound import PIECE_BYTES, length, read_pcm, sound_before
 from tests.kept import empty_recording, keep, keep_segment, noise
 
 RATE_HZ = 16000

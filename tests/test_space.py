@@ -11,14 +11,14 @@ from django.utils.translation import override
 
 from devices.models import Connection, Device, Worker
 from leganize.wire.identity import new_epoch
-from recordings import space
+from recordings.keeping import space
+from recordings.keeping.quotas import Quotas, quotas
+from recordings.keeping.reports import Reports
+from recordings.keeping.retention import set_policy
+from recordings.keeping.space import days_left, left_in_words, recording_of_room, seconds_left, warnings
+from recordings.log.recorder import recorder
+from recordings.log.troubles import Trouble
 from recordings.models import Recording, ReportedTrouble
-from recordings.quotas import Quotas, quotas
-from recordings.recorder import recorder
-from recordings.reports import Reports
-from recordings.retention import set_policy
-from recordings.space import days_left, left_in_words, recording_of_room, seconds_left, warnings
-from recordings.troubles import Trouble
 from rooms.models import Room
 from tests.kept import empty_recording, keep, noise
 

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from accounts.models import Membership, Organization, Role, User
 from accounts.tenancy import may_operate
 from devices.models import Device
-from recordings.exports import ask as ask_for_export
+from recordings.exporting.exports import ask as ask_for_export
 from recordings.models import Export, Marker, Recording
 from rooms.models import Event, Grant, Room
 from tests.kept import empty_recording, keep, noise

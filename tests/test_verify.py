@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.identity import new_epoch
-from recordings import signing
-from recordings.folder import About, Manifest, RecordingFolder
-from recordings.growing import GrowingRecording
-from recordings.segment_log import HEADER_BYTES, RecordKind, pack_record, read_records, record_digest
+from recordings.log import signing
+from recordings.log.folder import About, Manifest, RecordingFolder
+from recordings.log.growing import GrowingRecording
+from recordings.log.segment_log import HEADER_BYTES, RecordKind, pack_record, read_records, record_digest
 from recordings.verify import main, verify
 from tests.visitors import pcm
 

@@ -12,10 +12,10 @@ from tests.shell import Shell
 _KEEP = """
 from datetime import timedelta
 from django.utils import timezone
-from recordings.folder import folder_of
-from recordings.peaks import PeakWriter
-from recordings.segment_log import Gap
-from recordings.sound import read_pcm
+from recordings.log.folder import folder_of
+from recordings.log.peaks import PeakWriter
+from recordings.log.segment_log import Gap
+from recordings.listening.sound import read_pcm
 from tests.kept import keep, melody
 studio = Organization.objects.get(pk=organization)
 room = Room.objects.create(organization=studio, name="Studio B")

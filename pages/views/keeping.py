@@ -17,9 +17,9 @@ from pages.choice import identity
 from pages.decisions import decide
 from pages.forms import KeepingForm
 from pages.rules import rules_of
-from recordings import retention
+from recordings.keeping import retention
+from recordings.keeping.space import left_in_words, seconds_left, warnings
 from recordings.models import Recording, RetentionPolicy
-from recordings.space import left_in_words, seconds_left, warnings
 from rooms.models import Room
 
 SHOWN_LEAVING = 100

@@ -22,10 +22,11 @@ from pages.gaps import gaps_in_words, length_in_words
 from pages.lanes import board_of, markers_of, name_of
 from pages.recording_rows import rows_of
 from pages.times import stopwatch, viewers_zone
-from recordings import naming, retention
-from recordings.exports import visible_exports
+from recordings import naming
+from recordings.exporting.exports import visible_exports
+from recordings.keeping import retention
+from recordings.listening.moments import seconds_in
 from recordings.models import Export, Recording
-from recordings.moments import seconds_in
 from recordings.schema import ExportSerializer
 
 EXPORTS_SHOWN = 5

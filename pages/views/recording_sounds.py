@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from pages.choice import identity
+from recordings.log.peaks import BINS_PER_SECOND, read_peaks
+from recordings.log.recorder import folder_of
 from recordings.models import Recording, Segment
-from recordings.peaks import BINS_PER_SECOND, read_peaks
-from recordings.recorder import folder_of
 
 MOST_AT_ONCE = 50  # as many as one page of the list has
 POINTS = 240  # one for each pixel of a row's sound on a desk

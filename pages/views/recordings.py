@@ -22,9 +22,9 @@ from pages.choice import LENGTHS, STATES, Choice, identity
 from pages.decisions import decide, way_back
 from pages.recording_rows import Row, rows_of
 from pages.times import viewers_zone
-from recordings import retention
+from recordings.keeping import retention
+from recordings.keeping.space import days_left, warnings
 from recordings.models import Recording
-from recordings.space import days_left, warnings
 from rooms.models import Room
 
 PER_PAGE = 50

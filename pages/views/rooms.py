@@ -18,7 +18,7 @@ from devices.board import board_for, board_of_room
 from devices.models import Connection
 from pages.decisions import decide, require_operator, way_back
 from pages.forms import RoomForm
-from recordings.space import recording_of_room
+from recordings.keeping.space import recording_of_room
 from rooms.lifecycle import change_room, create_room, end_room
 from rooms.models import Room
 

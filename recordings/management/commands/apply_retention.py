@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
 from accounts.models import Organization
+from recordings.keeping.retention import Leaving, apply, plan
 from recordings.models import RetentionPolicy
-from recordings.retention import Leaving, apply, plan
 
 
 class Command(BaseCommand):

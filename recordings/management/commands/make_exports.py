@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from recordings.exports import claim, sweep
-from recordings.making import make
+from recordings.exporting.exports import claim, sweep
+from recordings.exporting.making import make
 
 NICENESS = 10  # recording and listening come first
 LINGER_S = 20.0  # the next file is often asked for right after the first, and a start takes two seconds

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from django.conf import settings
 
-from recordings import bucket
+from recordings.keeping import bucket
+from recordings.log.recorder import has_room
+from recordings.log.segment_log import read_segment, segment_digest
 from recordings.models import Segment
-from recordings.recorder import has_room
-from recordings.segment_log import read_segment, segment_digest
 
 MB = 1024 * 1024
 STALE_S = 3600  # a fetch that began so long ago was killed

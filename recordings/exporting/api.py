@@ -20,7 +20,7 @@ from accounts.decisions import (
     refuse_unknown,
 )
 from accounts.tenancy import may_operate
-from recordings.exports import TooMany, ask, cancel, recordings_of_room, visible_exports
+from recordings.exporting.exports import TooMany, ask, cancel, recordings_of_room, visible_exports
 from recordings.models import Export, Recording
 from recordings.schema import ExportSerializer, ExportWishSerializer
 from rooms.api import UUID_IN_PATH

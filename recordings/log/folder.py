@@ -13,8 +13,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
-from recordings import signing
-from recordings.segment_log import SUFFIX, Gap
+from recordings.log import signing
+from recordings.log.segment_log import SUFFIX, Gap
 
 VERSION = 1
 LONGEST_LINE_BYTES = 256 * 1024

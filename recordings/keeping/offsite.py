@@ -13,8 +13,8 @@ from django.db import DatabaseError, connections
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from recordings import bucket, fetched
-from recordings.folder import folder_of
+from recordings.keeping import bucket, fetched
+from recordings.log.folder import folder_of
 from recordings.models import Recording, Segment
 
 logger = logging.getLogger(__name__)

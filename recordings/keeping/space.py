@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from leganize.wire.pcm import SAMPLE_BYTES
-from recordings import reports
+from recordings.keeping import reports
+from recordings.keeping.quotas import quotas
+from recordings.log.recorder import RESERVED_BYTES, RESERVED_SHARE
+from recordings.log.troubles import Trouble
 from recordings.models import Recording
-from recordings.quotas import quotas
-from recordings.recorder import RESERVED_BYTES, RESERVED_SHARE
-from recordings.troubles import Trouble
 from rooms.models import Room
 
 SECONDS_PER_DAY = 86_400

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, Role, User
-from recordings import removal
-from recordings.duties import Duty
+from recordings.keeping import removal
+from recordings.keeping.duties import Duty
+from recordings.keeping.rules import Rules
 from recordings.models import Recording, RetentionPolicy
-from recordings.rules import Rules
 from rooms.happenings import note
 from rooms.models import Room
 

@@ -7,7 +7,7 @@ import time
 
 from django.conf import settings
 
-from recordings.exports import is_work_waiting
+from recordings.exporting.exports import is_work_waiting
 
 logger = logging.getLogger(__name__)
 

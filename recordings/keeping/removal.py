@@ -12,9 +12,10 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Organization
-from recordings import exports, fetched, offsite
-from recordings.captures import open_notes
-from recordings.folder import RecordingFolder, folder_of
+from recordings.exporting import exports
+from recordings.keeping import fetched, offsite
+from recordings.log.captures import open_notes
+from recordings.log.folder import RecordingFolder, folder_of
 from recordings.models import Recording, Segment
 from rooms.happenings import note
 

@@ -10,12 +10,12 @@ from django.conf import settings
 
 from devices.binding import Binding
 from leganize.wire.chunk import Chunk
-from recordings.captures import Capture, OpenNote, find_open, note_open
-from recordings.clocks import Clocks
-from recordings.folder import About, Manifest, RecordingFolder, folder_of, remove_folder
-from recordings.growing import GrowingRecording, Snapshot, snapshot_of
-from recordings.repair import repaired
-from recordings.signing import read_or_make_key
+from recordings.log.captures import Capture, OpenNote, find_open, note_open
+from recordings.log.clocks import Clocks
+from recordings.log.folder import About, Manifest, RecordingFolder, folder_of, remove_folder
+from recordings.log.growing import GrowingRecording, Snapshot, snapshot_of
+from recordings.log.repair import repaired
+from recordings.log.signing import read_or_make_key
 
 SECOND_US = 1_000_000
 WAIT_FOR_LOCK_US = 5 * SECOND_US  # a worker whose socket was replaced lets go within a heartbeat

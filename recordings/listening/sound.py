@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.pcm import SAMPLE_BYTES
-from recordings.bucket import Unreachable
+from recordings.keeping.bucket import Unreachable
+from recordings.keeping.offsite import path_of
+from recordings.log.segment_log import read_segment
 from recordings.models import Export, Recording, Segment
-from recordings.offsite import path_of
-from recordings.segment_log import read_segment
 
 logger = logging.getLogger(__name__)
 

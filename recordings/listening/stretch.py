@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from leganize.wire.pcm import SAMPLE_BYTES
+from recordings.listening.moments import MAX_SECONDS
+from recordings.listening.sound import SILENCE, SKIP, length, read_pcm, sound_before
 from recordings.models import Recording
-from recordings.moments import MAX_SECONDS
-from recordings.sound import SILENCE, SKIP, length, read_pcm, sound_before
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
-from recordings.bucket import Unreachable
-from recordings.doors import by_session_or_key
-from recordings.file_names import file_stem
+from recordings.keeping.bucket import Unreachable
+from recordings.listening.doors import by_session_or_key
+from recordings.listening.file_names import file_stem
+from recordings.listening.moments import MAX_SECONDS, stretch_in
+from recordings.listening.ranges import answer
+from recordings.listening.sound import SILENCE, SKIP, length
+from recordings.listening.stretch import Stretch, stretch_of
+from recordings.listening.wav import wav_header
 from recordings.models import Export, Recording
-from recordings.moments import MAX_SECONDS, stretch_in
-from recordings.ranges import answer
-from recordings.sound import SILENCE, SKIP, length
-from recordings.stretch import Stretch, stretch_of
-from recordings.wav import wav_header
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from recordings.recorder import recorder
-from recordings.retention import over_quota
+from recordings.keeping.retention import over_quota
+from recordings.log.recorder import recorder
 
 LOOK_EVERY_S = 5.0  # how far beyond its quota an organization may get: 5 s of its sound
 

@@ -7,10 +7,10 @@ from uuid import UUID
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
-from recordings.doors import by_session_or_key
-from recordings.exports import file_of, visible_exports
+from recordings.exporting.exports import file_of, visible_exports
+from recordings.listening.doors import by_session_or_key
+from recordings.listening.ranges import answer
 from recordings.models import Export
-from recordings.ranges import answer
 
 PIECE_BYTES = 256 * 1024
 CONTENT_TYPES = {

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from recordings import export_child, offsite, reports, retention
-from recordings.quotas import quotas
+from recordings.exporting import child as export_child
+from recordings.keeping import offsite, reports, retention
+from recordings.keeping.quotas import quotas
 
 
 def tend(worker_id: UUID) -> None:

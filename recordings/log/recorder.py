@@ -14,11 +14,11 @@ from django.conf import settings
 
 from devices.binding import Binding
 from leganize.wire.chunk import Chunk
-from recordings.clocks import Clocks
-from recordings.folder import folder_of as folder_of
-from recordings.growing import Snapshot
-from recordings.troubles import Trouble, Troubles
-from recordings.writing import Offer, Writing
+from recordings.log.clocks import Clocks
+from recordings.log.folder import folder_of as folder_of
+from recordings.log.growing import Snapshot
+from recordings.log.troubles import Trouble, Troubles
+from recordings.log.writing import Offer, Writing
 
 MAX_WAITING_BYTES = 16 * 1024 * 1024  # a disk may stall for 12 s under 40 microphones before anything is given up
 WRITE_EVERY_S = 0.05  # what a crash can take with it; a wake-up per chunk would cost more than its writing

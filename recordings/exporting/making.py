@@ -13,13 +13,13 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from recordings.archive import sound_of, suffix_of, write_archive, write_file
-from recordings.bucket import Unreachable
-from recordings.encoders import estimated_bytes
-from recordings.exports import file_of, part_of
-from recordings.file_names import file_stem, safe_name
+from recordings.exporting.archive import sound_of, suffix_of, write_archive, write_file
+from recordings.exporting.encoders import estimated_bytes
+from recordings.exporting.exports import file_of, part_of
+from recordings.keeping.bucket import Unreachable
+from recordings.listening.file_names import file_stem, safe_name
+from recordings.listening.stretch import Stretch, stretch_of
 from recordings.models import Export, Recording
-from recordings.stretch import Stretch, stretch_of
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from leganize.wire.pcm import SAMPLE_BYTES
+from recordings.listening.wav import wav_header
 from recordings.models import Export
-from recordings.wav import wav_header
 
 OPUS_RATE_HZ = 48_000
 OPUS_PAGE_US = 200_000  # how much a player that jumps into the file has to read before it hears something

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from recordings.folder import About, RecordingFolder, folder_of, replace_file
+from recordings.log.folder import About, RecordingFolder, folder_of, replace_file
 
 
 @dataclass(frozen=True, slots=True)

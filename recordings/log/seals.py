@@ -10,7 +10,7 @@ from typing import Any
 
 from leganize.wire.chunk import Chunk
 from leganize.wire.errors import WireError
-from recordings.segment_log import (
+from recordings.log.segment_log import (
     DIGEST_BYTES,
     HEADER_BYTES,
     MAGIC,

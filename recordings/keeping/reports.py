@@ -7,9 +7,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from devices.models import Connection
+from recordings.log.recorder import recorder
+from recordings.log.troubles import Trouble
 from recordings.models import ReportedTrouble
-from recordings.recorder import recorder
-from recordings.troubles import Trouble
 from rooms.models import Room
 
 

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
 from leganize.wire.chunk import Chunk, Flag
-from recordings.folder import About, Manifest, RecordingFolder, SegmentEntry
-from recordings.lateness import MICROSECONDS, Lateness
-from recordings.peaks import PeakWriter
-from recordings.segment_log import Gap, SegmentWriter, read_segment, runs
+from recordings.log.folder import About, Manifest, RecordingFolder, SegmentEntry
+from recordings.log.lateness import MICROSECONDS, Lateness
+from recordings.log.peaks import PeakWriter
+from recordings.log.segment_log import Gap, SegmentWriter, read_segment, runs
 
 SEGMENT_US = 30 * MICROSECONDS  # the most that a damaged file can take with it
 SEGMENT_BYTES = 16 * 1024 * 1024

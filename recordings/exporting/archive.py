@@ -12,11 +12,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from recordings.encoders import Sound, encode
-from recordings.file_names import file_stem
-from recordings.gaps import gaps_of
+from recordings.exporting.encoders import Sound, encode
+from recordings.listening.file_names import file_stem
+from recordings.listening.gaps import gaps_of
+from recordings.listening.stretch import Stretch
 from recordings.models import Export
-from recordings.stretch import Stretch
 
 MANIFEST = "manifest.json"
 PIECE_BYTES = 1024 * 1024

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recordings.folder import About, Manifest, RecordingFolder, SegmentEntry
-from recordings.peaks import energy_of
-from recordings.segment_log import Gap, SegmentContent, SegmentWriter, read_segment, segment_digest
+from recordings.log.folder import About, Manifest, RecordingFolder, SegmentEntry
+from recordings.log.peaks import energy_of
+from recordings.log.segment_log import Gap, SegmentContent, SegmentWriter, read_segment, segment_digest
 
 logger = logging.getLogger(__name__)
 

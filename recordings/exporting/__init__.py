@@ -1,0 +1,1 @@
+"""Files that people take away: made in the background, one job a row."""

@@ -1,0 +1,1 @@
+"""Hearing a recording again: any stretch of it, as a file with ranges."""
