@@ -1,5 +1,6 @@
 """What people may fill in, checked by the same rules as the API's."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ from rooms.models import Room
 
 GIGABYTE = 1024**3  # as `filesizeformat` tells sizes
 LEAST_GIGABYTES = Decimal("0.001")
+PLAIN_NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]*")
 
 
 class RoomForm(forms.Form):
@@ -63,17 +65,35 @@ class DeviceForm(forms.Form):
         return _checked(device_name, self.cleaned_data["name"])
 
 
+class PlainDigits:
+    """Refuses what Python reads as a number and people may not: digits of other scripts, 1_000, and 1e3."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the number; ValidationError where it is written otherwise."""
+        if value and not PLAIN_NUMBER.fullmatch(str(value).strip()):
+            raise forms.ValidationError(_("Write the number with the digits 0 to 9."))
+        return super().to_python(value)  # type: ignore[misc]
+
+
+class DaysField(PlainDigits, forms.IntegerField):
+    """A number of days."""
+
+
+class GigabytesField(PlainDigits, forms.DecimalField):
+    """A size in GB, to the thousandth."""
+
+
 class KeepingForm(forms.Form):
     """How long and how much is kept, in all rooms of an organization or in one of them."""
 
-    keep_days = forms.IntegerField(
+    keep_days = DaysField(
         label=_("Keep for days"),
         required=False,
         min_value=1,
         max_value=LARGEST["keep_days"],
         help_text=_("Empty: for ever."),
     )
-    keep_gigabytes = forms.DecimalField(
+    keep_gigabytes = GigabytesField(
         label=_("Keep at most, in GB"),
         required=False,
         min_value=LEAST_GIGABYTES,
@@ -81,7 +101,7 @@ class KeepingForm(forms.Form):
         decimal_places=3,
         help_text=_("Empty: without limit. Else the oldest go first."),
     )
-    quota_gigabytes = forms.DecimalField(
+    quota_gigabytes = GigabytesField(
         label=_("Quota in GB"),
         required=False,
         min_value=LEAST_GIGABYTES,

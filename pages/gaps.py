@@ -17,9 +17,11 @@ def reason_in_words(reason: str, *, estimated: bool = False) -> str:
 
 
 def length_in_words(seconds: float) -> str:
-    """Say a length in its two greatest units: "0.3 s", "5 min 37 s", "2 h 4 min", "6 d 3 h"."""
+    """Say a length in its two greatest units: "7 ms", "0.3 s", "5 min 37 s", "2 h 4 min", "6 d 3 h"."""
+    if 0 < seconds < 0.1:
+        return _("%(count)s ms") % {"count": max(1, round(seconds * 1000))}
     if 0 < seconds < 0.95:
-        return _("%(count)s s") % {"count": localize(max(0.1, round(seconds, 1)))}
+        return _("%(count)s s") % {"count": localize(round(seconds, 1))}
     whole = max(0, round(seconds))
     if whole < MINUTE_S:
         return _("%(count)s s") % {"count": whole}

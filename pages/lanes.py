@@ -71,12 +71,15 @@ def name_of(user: Any) -> str:
 
 
 def _takes(recording: Recording, user: Any) -> tuple[list[Recording], int]:
-    """Return this recording and those of its room that overlap it, its own device's first, and how many devices not."""
+    """Return this recording and what overlaps it of the room's other devices, and how many devices were left out.
+
+    What its own device recorded next begins where this one ends, and by a clock's error a little earlier.
+    """
     until = timezone.now() if _runs(recording) else recording.started_at + timedelta(seconds=recording.duration_seconds)
     overlapping = (
         Recording.objects.visible_to(user)
         .filter(Q(ended_at=None) | Q(ended_at__gt=recording.started_at), room=recording.room, started_at__lt=until)
-        .exclude(pk=recording.pk)
+        .exclude(device=recording.device_id)
         .select_related("device")
         .order_by("started_at")[:MAX_TAKES]
     )

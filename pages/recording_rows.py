@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
@@ -125,6 +127,14 @@ def rows_of(recordings: Iterable[Recording]) -> list[Row]:
     return [
         Row(each, reasons.get(each.pk, ""), is_paused=is_full or each.organization_id in over_quota) for each in found
     ]
+
+
+def called(recording: Recording, zone: ZoneInfo) -> str:
+    """Say in a sentence which recording is meant: its name, or its room, device and start on the viewer's clock."""
+    if recording.title:
+        return str(recording.title)
+    began = date_format(recording.started_at.astimezone(zone), "j E, H:i")
+    return f"{recording.room} · {recording.device}, {began}"
 
 
 def _reasons(ids: list[Any]) -> dict[Any, str]:

@@ -1,5 +1,6 @@
 """Keeping and deleting: everyone reads the rules, owners change them, and nothing goes that was not shown before."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -104,13 +105,28 @@ def test_a_rule_by_which_nothing_goes_is_saved_at_once(cast, old_and_new):
     [
         {"keep_days": "0"}, {"keep_days": "-3"}, {"keep_days": "9" * 40}, {"keep_days": "soon"},
         {"keep_gigabytes": "NaN"}, {"keep_gigabytes": "Infinity"}, {"keep_gigabytes": "-1"}, {"keep_gigabytes": "0"},
-        {"quota_gigabytes": "1e99"}, {"quota_gigabytes": "<img>"},
+        {"quota_gigabytes": "1e99"}, {"quota_gigabytes": "<img>"}, {"keep_gigabytes": "."}, {"keep_days": "+"},
     ],
 )  # fmt: skip
 def test_a_number_that_no_rule_can_have_is_refused_in_words(wrong, cast):
     response = signed_in(cast.alice).post(KEEPING, wrong | {"sure": "yes"})
     assert response.status_code == 400 and "errorlist" in text_of(response)
     assert not RetentionPolicy.objects.exists()
+
+
+@pytest.mark.parametrize("number", ["٣", "๓", "３", "1_000", "soon"])
+@pytest.mark.parametrize("field", ["keep_days", "keep_gigabytes", "quota_gigabytes"])
+def test_a_number_is_written_with_the_digits_0_to_9(field, number, cast):
+    response = signed_in(cast.alice).post(KEEPING, {field: number, "sure": "yes"})
+    assert response.status_code == 400 and "Write the number with the digits 0 to 9." in text_of(response)
+    assert not RetentionPolicy.objects.exists()
+
+
+def test_the_list_and_the_keeping_page_tell_the_space_in_one_sentence(cast, old_and_new):
+    alice = signed_in(cast.alice)
+    pages = [text_of(alice.get(url)) for url in (KEEPING, reverse("recordings"))]
+    told = [re.findall(r"About \d+ \w+ of recording left\.", page) for page in pages]
+    assert told[0] == told[1] and len(told[0]) == 1
 
 
 def test_a_legal_hold_keeps_all_and_is_lifted_again(cast, old_and_new):

@@ -1,6 +1,6 @@
 """What each person finds on the page of a recording, and what its forms decide."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -139,6 +139,28 @@ def test_the_devices_of_the_room_that_ran_meanwhile_are_lanes_beside_it(cast, ke
         ("Window", [str(beside.pk), str(again.pk)]),
     ]
     assert [take["offset"] for take in lanes[1]["takes"]] == [6.0, 12.0]
+
+
+def test_what_its_own_device_recorded_next_is_no_part_of_its_lane(cast, kept, studio_device):
+    ends_early = kept.started_at + timedelta(seconds=kept.duration_seconds - 0.05)  # by a clock's error
+    keep(studio_device, noise(2 * RATE_HZ), (Gap(0, RATE_HZ, "moved"),), started_at=ends_early)
+    board = now_of(cast.alice, kept)
+    (take,) = board["lanes"][0]["takes"]
+    assert (take["id"], len(take["gaps"]), board["gapCount"]) == (str(kept.pk), 1, 1)
+
+
+@pytest.mark.parametrize(("language", "day"), [("en", "20 November"), ("ru", "20 ноября"), ("th", "20 พฤศจิกายน")])
+def test_a_recording_without_a_name_is_called_by_its_room_and_day(language, day, cast, kept):
+    Recording.objects.filter(pk=kept.pk).update(started_at=datetime(2026, 11, 20, 3, tzinfo=UTC))
+    page = text_of(signed_in(cast.vera, language).get(url_of(kept)))
+    assert f"Weekly planning, {day}</h1>" in page
+
+
+def test_gaps_under_a_tenth_of_a_second_are_told_in_milliseconds_in_head_and_list(cast, studio_device):
+    gaps = tuple(Gap(at * 1600, samples, "queue-full") for at, samples in ((1, 112), (2, 1184)))  # 7 and 74 ms
+    recording = keep(studio_device, noise(RATE_HZ), gaps)
+    page = text_of(signed_in(cast.vera).get(url_of(recording)))
+    assert "81 ms missing in 2 gaps" in page and ">7 ms<" in page and ">74 ms<" in page
 
 
 def test_what_was_deleted_or_is_of_another_room_is_no_lane(cast, kept, window):

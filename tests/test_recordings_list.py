@@ -1,7 +1,7 @@
 """The list of recordings: what each person finds there, how it is said, what is new in it, and what comes back."""
 
 import base64
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -266,6 +266,17 @@ def test_what_was_deleted_a_moment_ago_is_taken_back_from_its_toast(cast, finish
     assert "“Piano rehearsal” is back." in text_of(bob.post(undo, follow=True))
     assert listed(bob) == [str(gone.pk)]
     assert bob.get(f"{LIST}?deleted=%3Cimg%3E").status_code == 200
+
+
+@pytest.mark.parametrize(("language", "day"), [("en", "20 November"), ("ru", "20 ноября")])
+def test_a_toast_calls_what_has_no_name_as_the_viewer_knows_it(language, day, cast, finished):
+    gone = finished(started_at=datetime(2026, 11, 19, 20, 52, tzinfo=UTC), deleted_at=timezone.now())
+    client = Client(HTTP_ACCEPT_LANGUAGE=language)
+    client.force_login(cast.bob)
+    client.cookies["zone"] = "Asia/Bangkok"
+    name = f"Weekly planning · Table, {day}, 03:52"
+    assert name in text_of(client.get(f"{LIST}?deleted={gone.pk}"))
+    assert name in text_of(client.post(reverse("recording_restore", args=[gone.pk]), follow=True))
 
 
 def test_operators_find_what_was_deleted_and_for_how_long(cast, finished, settings):

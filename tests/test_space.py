@@ -15,7 +15,7 @@ from recordings.keeping import space
 from recordings.keeping.quotas import Quotas, quotas
 from recordings.keeping.reports import Reports
 from recordings.keeping.retention import set_policy
-from recordings.keeping.space import days_left, left_in_words, recording_of_room, seconds_left, warnings
+from recordings.keeping.space import days_left, left_in_words, recording_of_room, seconds_left, space_in_words, warnings
 from recordings.log.recorder import recorder
 from recordings.log.troubles import Trouble
 from recordings.models import Recording, ReportedTrouble
@@ -105,6 +105,16 @@ class TestHowLong:
         disk(5.5 * 3600 * BYTES_PER_SECOND + space.RESERVED_BYTES)
         assert seconds_left() == pytest.approx(5.5 * 3600)
 
+    def test_the_last_week_counts_where_more_was_recorded_in_it(self, disk, running, studio_device):
+        empty_recording(studio_device, started_at=NOW - timedelta(days=2), stored_bytes=20 * GB)
+        disk(105 * GB + space.RESERVED_BYTES)
+        assert days_left() == 10 and space_in_words() == "About 10 days of recording left."
+
+    def test_and_what_runs_now_where_that_is_more(self, disk, running, studio_device):
+        empty_recording(studio_device, started_at=NOW - timedelta(days=2), stored_bytes=GB)
+        disk(29.5 * 86_400 * BYTES_PER_SECOND + space.RESERVED_BYTES)
+        assert days_left() == 29 and space_in_words() == "About 29 days of recording left."
+
     def test_while_none_does_the_last_week_counts(self, disk, studio_device):
         empty_recording(studio_device, started_at=NOW - timedelta(days=2), stored_bytes=2 * GB)
         disk(10.5 * GB + space.RESERVED_BYTES)
@@ -112,7 +122,7 @@ class TestHowLong:
         assert seconds_left() == pytest.approx(10.5 * 86_400, rel=0.01)
 
     def test_before_anything_was_recorded_nobody_knows(self, disk, db):
-        assert (days_left(), seconds_left()) == (None, None)
+        assert (days_left(), seconds_left(), space_in_words()) == (None, None, "")
 
 
 class TestWarnings:

@@ -18,7 +18,7 @@ from pages.decisions import decide
 from pages.forms import KeepingForm
 from pages.rules import rules_of
 from recordings.keeping import retention
-from recordings.keeping.space import left_in_words, seconds_left, warnings
+from recordings.keeping.space import space_in_words, warnings
 from recordings.models import Recording, RetentionPolicy
 from rooms.models import Room
 
@@ -102,7 +102,6 @@ def _save(request: HttpRequest, organization: Organization, room: Room | None, f
 def _shown(request: HttpRequest, organization: Organization, room: Room | None) -> dict[str, Any]:
     kept = Recording.objects.visible_to(request.user).filter(organization=organization)
     deleted = Recording.objects.operable_by(request.user).filter(organization=organization).exclude(deleted_at=None)
-    left = seconds_left()
     quota = RetentionPolicy.objects.filter(organization=organization, room=None).values_list("quota_bytes", flat=True)
     return {
         "organization": organization,
@@ -116,7 +115,7 @@ def _shown(request: HttpRequest, organization: Organization, room: Room | None) 
         "deleted": deleted.aggregate(count=Count("pk"), bytes=Sum("stored_bytes")),
         "quota_bytes": quota.first(),
         "is_over_quota": organization.pk in retention.over_quota(),
-        "space_left": left_in_words(left) if left is not None else "",
+        "space_left": space_in_words(),
         "warnings": warnings(),
     }
 

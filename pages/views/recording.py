@@ -166,7 +166,7 @@ def _exports(recording: Recording, request: HttpRequest) -> list[dict[str, Any]]
 def _usual_title(recording: Recording, request: HttpRequest) -> str:
     """Return what a recording is called before anybody named it: its room and its day."""
     day = recording.started_at.astimezone(viewers_zone(request))
-    return f"{recording.room}, {date_format(day, 'j F')}"
+    return f"{recording.room}, {date_format(day, 'j E')}"
 
 
 def _placed(shown: dict[str, Any], recording: Recording) -> dict[str, Any]:

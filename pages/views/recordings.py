@@ -20,10 +20,10 @@ from accounts.models import Organization
 from devices.models import Device
 from pages.choice import LENGTHS, STATES, Choice, identity
 from pages.decisions import decide, way_back
-from pages.recording_rows import Row, rows_of
+from pages.recording_rows import Row, called, rows_of
 from pages.times import viewers_zone
 from recordings.keeping import retention
-from recordings.keeping.space import days_left, warnings
+from recordings.keeping.space import space_in_words, warnings
 from recordings.models import Recording
 from rooms.models import Room
 
@@ -45,12 +45,13 @@ def recordings(request: HttpRequest) -> HttpResponse:
     seen = Recording.objects.visible_to(request.user)
     choice = Choice.read(request.GET)
     page = _page(request, choice)
+    gone = _just_deleted(request)
     operable = Organization.objects.operable_by(request.user)
     context = {
         "days": _by_day(page, request),
         "page": page,
         "everything": seen.aggregate(count=Count("pk"), bytes=Sum("stored_bytes")),
-        "days_left": days_left(),
+        "space_left": space_in_words(),
         "warning": next(iter(warnings()), None),
         "rooms": Room.objects.visible_to(request.user).filter(pk__in=seen.order_by().values("room")).order_by("name"),
         "devices": _devices(request, seen),
@@ -58,7 +59,8 @@ def recordings(request: HttpRequest) -> HttpResponse:
         "lengths": {name: words for name, (words, _asked) in LENGTHS.items()},
         "choice": choice,
         "may_operate": operable.exists(),
-        "just_deleted": _just_deleted(request),
+        "just_deleted": gone,
+        "just_deleted_name": called(gone, viewers_zone(request)) if gone else "",
     }
     return render(request, "pages/recordings.html", context)
 
@@ -89,7 +91,7 @@ def deleted(request: HttpRequest) -> HttpResponse:
 def restore(request: HttpRequest, pk: Any) -> HttpResponse:
     """Take a deletion back."""
     found = get_object_or_404(_deleted(request).select_related("organization", "room", "device"), pk=pk)
-    done = _("“%(name)s” is back.") % {"name": found}
+    done = _("“%(name)s” is back.") % {"name": called(found, viewers_zone(request))}
     back = way_back(request, "recordings")
     return decide(request, lambda: retention.restore(found, request.user), done, back)
 

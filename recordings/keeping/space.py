@@ -90,16 +90,22 @@ def recording_of_room(room: Room) -> dict[str, Any]:
 
 
 def days_left(rates: Rates | None = None) -> int | None:
-    """Return for how many days the free space lasts at the rate of the last seven days; None before there is a rate."""
-    rate = (rates or Rates()).of_the_week()
-    return int(free_bytes() / rate / SECONDS_PER_DAY) if rate else None
+    """Return for how many whole days the disk will do, as `seconds_left` reckons; None before there is a rate."""
+    left = seconds_left(rates)
+    return None if left is None else int(left // SECONDS_PER_DAY)
 
 
 def seconds_left(rates: Rates | None = None) -> float | None:
-    """Return for how long the disk will do as it fills now or, where nothing runs, as it did of late; None: unknown."""
+    """Return for how long the disk will do at the rate of now or of the last seven days, the greater; None: unknown."""
     known = rates or Rates()
-    rate = known.now() or known.of_the_week()
+    rate = max(known.now(), known.of_the_week())
     return free_bytes() / rate if rate else None
+
+
+def space_in_words() -> str:
+    """Return `seconds_left` as the one sentence that every page says; empty before there is a rate."""
+    left = seconds_left()
+    return "" if left is None else left_in_words(left)
 
 
 def free_bytes() -> int:

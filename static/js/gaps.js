@@ -20,9 +20,10 @@ export function reasonInWords(reason, isEstimated = false) {
   return REASONS[reason]?.() ?? reason;
 }
 
-/** A length in its two greatest units: "0.3 s", "5 min 37 s", "2 h 4 min", "6 d 3 h". */
+/** A length in its two greatest units: "7 ms", "0.3 s", "5 min 37 s", "2 h 4 min", "6 d 3 h". */
 export function lengthInWords(seconds) {
-  if (seconds > 0 && seconds < 0.95) return one(gettext("%(count)s s"), tenths(Math.max(0.1, seconds)));
+  if (seconds > 0 && seconds < 0.1) return one(gettext("%(count)s ms"), Math.max(1, Math.round(seconds * 1000)));
+  if (seconds > 0 && seconds < 0.95) return one(gettext("%(count)s s"), tenths(seconds));
   const whole = Math.max(0, Math.round(seconds));
   if (whole < MINUTE_S) return one(gettext("%(count)s s"), whole);
   if (whole < HOUR_S) return two(gettext("%(count)s min"), whole, MINUTE_S, gettext("%(count)s s"), 1);

@@ -6,9 +6,9 @@ import { test } from "node:test";
 import { gapsInWords, lengthInWords, reasonInWords } from "../../static/js/gaps.js";
 
 test("a length is told in its two greatest units", () => {
-  const told = [0, 0.02, 0.3, 0.96, 6, 60, 124, 337, 3600, 7440, 90_000, 604_800].map(lengthInWords);
+  const told = [0, 0.0002, 0.007, 0.074, 0.0996, 0.1, 0.3, 0.96, 6, 60, 124, 337, 3600, 7440, 90_000, 604_800].map(lengthInWords);
   assert.deepEqual(told, [
-    "0 s", "0.1 s", "0.3 s", "1 s", "6 s", "1 min", "2 min 4 s", "5 min 37 s", "1 h", "2 h 4 min", "1 d 1 h", "7 d",
+    "0 s", "1 ms", "7 ms", "74 ms", "100 ms", "0.1 s", "0.3 s", "1 s", "6 s", "1 min", "2 min 4 s", "5 min 37 s", "1 h", "2 h 4 min", "1 d 1 h", "7 d",
   ]);
 });
 

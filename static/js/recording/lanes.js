@@ -30,7 +30,7 @@ export class Lanes {
       if (!this.#rows.has(lane.id)) this.#rows.set(lane.id, this.#makeRow(lane));
       const row = this.#rows.get(lane.id);
       row.gaps = this.timeline.gapsOf(lane);
-      setText(row.said, saidOf(lane));
+      setText(row.said, saidOf(lane, row.gaps.length));
     }
   }
 
@@ -100,15 +100,18 @@ export class Lanes {
   }
 }
 
-/** "3 gaps · −14 dB", or "complete". */
-export function saidOf(lane) {
-  const count = lane.takes.reduce((sum, take) => sum + take.gapCount, 0);
+/** "3 gaps · −14 dB", or "complete"; `count` gaps are on the axis. */
+export function saidOf(lane, count) {
   const isRunning = lane.takes.some(({ state }) => state !== "finished");
   const whole = isRunning ? gettext("no gaps so far") : gettext("complete");
   const words = [count ? gapsInWords(count) : whole];
   const level = lane.takes.find((take) => take.level !== null)?.level;
-  if (level !== undefined) words.push(fill(gettext("%(value)s dB"), { value: String(Math.round(level)).replace("-", "−") }));
+  if (level !== undefined) words.push(unbroken(fill(gettext("%(value)s dB"), { value: String(Math.round(level)).replace("-", "−") })));
   return words.join(" · ");
+}
+
+function unbroken(words) {
+  return words.replaceAll(" ", "\u00a0");
 }
 
 function setText(element, words) {

@@ -47,9 +47,10 @@ export class Timeline extends EventTarget {
     return new Date(this.startMs).toDateString() !== new Date(this.momentOf(this.totalSeconds)).toDateString();
   }
 
-  /** All gaps of a lane in the order of time, on the axis: {at, seconds, reason, estimated}. */
+  /** The gaps of a lane that lie on the axis, in the order of time: {at, seconds, reason, estimated}. */
   gapsOf(lane) {
-    return lane.takes.flatMap((take) => take.gaps.map((gap) => ({ ...gap, at: gap.at + take.offset })));
+    const gaps = lane.takes.flatMap((take) => take.gaps.map((gap) => ({ ...gap, at: gap.at + take.offset })));
+    return gaps.filter(({ at, seconds }) => at + seconds > 0 && at <= this.totalSeconds);
   }
 
   #laneOf(id) {
