@@ -5,6 +5,8 @@ import os
 from django.conf import settings
 from django.core.checks import Error, Warning, register
 
+from recordings.log.signing import read_or_make_key
+
 
 @register()
 def folders_can_be_written(app_configs, **kwargs):
@@ -21,6 +23,17 @@ def folders_can_be_written(app_configs, **kwargs):
             hint = "Give the user that runs Leganize the right to write there, or name another folder."
             found.append(Error(f"{name}={folder} is not writable", hint=hint, id="leganize.E001"))
     return found
+
+
+@register()
+def recordings_can_be_signed(app_configs, **kwargs):
+    """The key that signs manifests is one; without it nothing can be recorded."""
+    try:
+        read_or_make_key(settings.DATA_DIR / "signing_key.pem")
+    except OSError as error:
+        hint = "Put the right file back, or move it away: a new key is made, and signs what is recorded from then on."
+        return [Error(f"recordings cannot be signed: {error.strerror}", hint=hint, id="leganize.E003")]
+    return []
 
 
 @register()

@@ -50,8 +50,8 @@ class HeldWorker:
         self._failed_s = float("-inf")
 
     async def ensure_started(self) -> None:
-        """Start once; everyone who comes meanwhile waits for that start."""
-        if self._starting is None:
+        """Start once; everyone who comes meanwhile waits for that start, and tries again where it failed."""
+        if self._starting is None or (self._starting.done() and self._starting.exception()):
             self._starting = asyncio.get_running_loop().create_task(self._start())
         await asyncio.shield(self._starting)
 
@@ -81,7 +81,6 @@ class HeldWorker:
             try:
                 await self._in_thread(_take_lease, self.id)
                 await self._in_thread(_bury_the_dead, self.id)
-                await self._in_thread(recovery.settle)
                 break
             except DatabaseError as error:
                 logger.warning("waiting for the database: %s", error)
@@ -110,7 +109,7 @@ class HeldWorker:
             logger.error("recordings on disk were not compared with their rows: %s", error)
         else:
             if count:
-                logger.info("%d recordings that were cut off have their rows again", count)
+                logger.info("%d recordings that had no row have one again", count)
 
     async def _rest(self, started_s: float) -> None:
         await asyncio.sleep(SOONEST_S)

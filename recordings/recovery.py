@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
 from devices.binding import microseconds
@@ -16,7 +17,7 @@ from recordings.log.captures import OpenNote, open_notes
 from recordings.log.clocks import Clocks
 from recordings.log.folder import Manifest, RecordingFolder, folder_of
 from recordings.log.growing import Snapshot, snapshot_of
-from recordings.log.repair import repaired
+from recordings.log.repair import Repaired, declare_missing, repaired
 from recordings.log.signing import read_or_make_key
 from recordings.models import Recording
 
@@ -92,7 +93,7 @@ def _row_settled(row: Recording) -> list[Snapshot]:
 
 def _settled(note: OpenNote, folder: RecordingFolder, clocks: Clocks) -> list[Snapshot]:
     key = read_or_make_key(settings.DATA_DIR / "signing_key.pem")
-    found = repaired(folder, key)
+    found = _whole(folder, key)
     if found is None:
         note.remove()
         return []
@@ -111,7 +112,7 @@ def _settled(note: OpenNote, folder: RecordingFolder, clocks: Clocks) -> list[Sn
 
 def _finished(folder: RecordingFolder) -> list[Snapshot]:
     key = read_or_make_key(settings.DATA_DIR / "signing_key.pem")
-    found = repaired(folder, key)
+    found = _whole(folder, key)
     if found is None:
         logger.warning("%s holds nothing that says whose recording it is", folder.path)
         return []
@@ -119,6 +120,20 @@ def _finished(folder: RecordingFolder) -> list[Snapshot]:
     if manifest != found[0]:
         folder.write_manifest(manifest, key)
     return [snapshot_of(manifest, tuple(folder.entries()))]
+
+
+def _whole(folder: RecordingFolder, key: Ed25519PrivateKey) -> Repaired | None:
+    """Repair a folder; what its row once told of, and is on the disk no more, is declared as missing at its end."""
+    found = repaired(folder, key)
+    if found is None:
+        return None
+    manifest, entries = found
+    row = Recording.objects.filter(pk=manifest.about.recording).first()
+    lost = round(row.duration_seconds * row.sample_rate_hz) - manifest.position if row else 0
+    if lost <= 0:
+        return found
+    manifest, declared = declare_missing(folder, manifest, lost, key)
+    return manifest, (*entries, *declared)
 
 
 def _away_us(manifest: Manifest, clocks: Clocks) -> int:

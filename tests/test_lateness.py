@@ -15,7 +15,7 @@ def watched(arrivals_us: list[float]) -> list[tuple[int, int]]:
     lateness, position, found = Lateness(RATE), 0, []
     for index, now_us in enumerate(arrivals_us):
         position += CHUNK
-        loss = lateness.see(round(now_us), position)
+        loss = lateness.see(round(now_us), position, CHUNK)
         if loss:
             found.append((index, loss.samples))
             position += loss.samples

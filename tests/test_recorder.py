@@ -343,3 +343,29 @@ def test_what_cannot_be_read_back_after_a_failed_sync_is_declared(recorder, mach
     assert kept(bound, snapshot) == [0, 1, 2, 5, 6]
     (gap,) = gaps(bound, snapshot)
     assert (gap.samples, gap.reason, gap.estimated) == (2 * 1024, "bad-data", True)
+
+
+def test_sound_that_is_late_when_a_recording_ends_is_declared_too(recorder, machine):
+    bound, epoch = device(), new_epoch()
+    capture(recorder, machine, bound, epoch, 60)
+    machine.passes(4)  # and nothing of it ever comes
+    capture(recorder, machine, bound, epoch, 47, first=60)
+    recorder.rests(bound.device_id)
+    machine.passes(1.1)
+    recorder.write_once()
+    (snapshot,) = recorder.news()
+    (gap,) = gaps(bound, snapshot)
+    assert (gap.at, gap.estimated) == (60 * 1024, True)
+    assert gap.samples == pytest.approx(4 * RATE, rel=0.01)
+
+
+def test_a_key_that_is_none_costs_declared_sound_until_it_is_put_back(recorder, machine, tmp_path):
+    bound, epoch = device(), new_epoch()
+    (tmp_path / "signing_key.pem").write_text("no key")
+    capture(recorder, machine, bound, epoch, 20)
+    assert [each.chunks_lost for each in recorder.troubles()] == [20]
+    (tmp_path / "signing_key.pem").unlink()
+    machine.passes(1)
+    capture(recorder, machine, bound, epoch, 5, first=20)
+    (snapshot,) = told(recorder).values()
+    assert kept(bound, snapshot) == list(range(20, 25))

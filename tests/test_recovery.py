@@ -214,3 +214,67 @@ def test_a_recording_of_a_device_that_is_no_more_is_left_on_disk(machine, bound)
     recovery.settle(machine.clocks)
     assert not Recording.objects.exists()
     assert folder_of(bound.organization_id, bound.device_id).parent.is_dir()
+
+
+def test_a_segment_whose_first_record_is_damaged_keeps_all_its_sound(machine, bound):
+    folder = crash(machine, bound)
+    path = folder.path / folder.segment_names()[0]
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    machine.passes(50)
+    recovery.settle(machine.clocks)
+    assert kept(folder) == list(range(40))
+    assert (Recording.objects.get().gap_count, Recording.objects.get().audio_seconds) == (0, 40 * 0.064)
+
+
+def test_what_is_lost_with_a_damaged_beginning_is_declared(machine, bound):
+    folder = crash(machine, bound)
+    path = folder.path / folder.segment_names()[0]
+    data = path.read_bytes()
+    path.write_bytes(bytes(5000) + data[5000:])
+    machine.passes(50)
+    recovery.settle(machine.clocks)
+    row = Recording.objects.get()
+    assert kept(folder) == list(range(3, 40)) or kept(folder) == list(range(2, 40))
+    assert row.duration_seconds == pytest.approx(40 * 0.064, abs=0.001)
+
+
+def test_zeros_behind_the_last_record_are_never_longer_than_a_segment(machine, bound):
+    folder = crash(machine, bound, 440)  # 28.16 s
+    path = folder.path / folder.segment_names()[0]
+    path.write_bytes(path.read_bytes() + bytes(3_000_000))
+    machine.passes(50)
+    recovery.settle(machine.clocks)
+    assert Recording.objects.get().duration_seconds == 30
+
+
+def test_what_a_row_once_told_of_is_not_forgotten_with_its_file(machine, bound):
+    recorder = Recorder(machine.clocks)
+    capture(recorder, machine, bound, new_epoch(), 600)
+    index.write_rows(recorder.news())
+    (folder,) = [recording.folder for recording in recorder._writing.recordings()]
+    folder.unlock()
+    told = Recording.objects.get().duration_seconds
+    (folder.path / folder.segment_names()[-1]).unlink()
+    machine.passes(50)
+    recovery.settle(machine.clocks)
+    row = Recording.objects.get()
+    assert told > 36
+    assert row.duration_seconds == pytest.approx(told)
+    assert row.audio_seconds == pytest.approx(469 * 0.064)
+    assert row.segments.last().gaps[0][2:] == ["bad-data", False]
+    before = row.segments.count()
+    recovery.settle(machine.clocks)
+    assert row.segments.count() == before
+
+
+@pytest.mark.parametrize("name", ["x.seg", "999999-abc.seg", f"000007-{'a' * 32}.seg"])
+def test_files_that_are_no_segments_of_it_are_left_out_and_left_alone(machine, bound, name):
+    folder = crash(machine, bound)
+    foreign = folder.path / name
+    foreign.write_bytes((folder.path / folder.segment_names()[0]).read_bytes())
+    machine.passes(50)
+    recovery.settle(machine.clocks)
+    assert Recording.objects.get().audio_seconds == 40 * 0.064
+    assert foreign.exists()

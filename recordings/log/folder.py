@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -17,6 +18,7 @@ from recordings.log import signing
 from recordings.log.segment_log import SUFFIX, Gap
 
 VERSION = 1
+_NAME = re.compile(rf"[0-9]{{6,}}-[0-9a-f]{{32}}{re.escape(SUFFIX)}")
 LONGEST_LINE_BYTES = 256 * 1024
 
 
@@ -116,6 +118,15 @@ class Manifest:
             energy=self.energy + entry.energy,
             chain=entry.chain,
         )
+
+    def segment_meta(self, epoch_hex: str) -> dict[str, Any]:
+        """Return the first record of the next segment."""
+        own = {"number": self.segments, "epoch": epoch_hex, "anchor_us": self.anchor_us, "boot": self.boot}
+        return self.about.json() | own
+
+    def segment_name(self, epoch_hex: str) -> str:
+        """Return the name of the next segment."""
+        return f"{self.segments:06d}-{epoch_hex}{SUFFIX}"
 
     def cleared(self) -> "Manifest":
         """Return it without any segment, to be summed up anew."""
@@ -221,8 +232,8 @@ class RecordingFolder:
         replace_file(self.path / "segments.jsonl", data)
 
     def segment_names(self) -> list[str]:
-        """Return the names of the segments that lie here, oldest first: they begin with their number."""
-        return sorted(path.name for path in self.path.glob(f"*{SUFFIX}"))
+        """Return the names of the segments that lie here, oldest first; what is named otherwise is none of ours."""
+        return sorted(name for name in os.listdir(self.path) if _NAME.fullmatch(name))
 
 
 def folder_of(organization_id: UUID, recording_id: UUID) -> Path:

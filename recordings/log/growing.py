@@ -10,7 +10,7 @@ from django.conf import settings
 
 from leganize.wire.chunk import Chunk, Flag
 from recordings.log.folder import About, Manifest, RecordingFolder, SegmentEntry
-from recordings.log.lateness import MICROSECONDS, Lateness
+from recordings.log.lateness import MICROSECONDS, Lateness, Loss
 from recordings.log.peaks import PeakWriter
 from recordings.log.segment_log import Gap, SegmentWriter, read_segment, runs
 
@@ -106,12 +106,8 @@ class GrowingRecording:
         self._audio, self._seq = self._audio + chunk.samples, chunk.seq
         self._until_us = arrived_us
         self.is_dirty = True
-        loss = self._lateness.see(steady_us, self.position)
-        if loss is not None:
-            with suppress(OSError):  # the chunk itself is kept; what stays late is noticed again
-                at = max(0, self._audio - loss.audio_ago - chunk.samples)
-                self._declare(Gap(at, loss.samples, "device-offline", estimated=True), arrived_us)
-                self._draw_anew()
+        with suppress(OSError):  # the chunk itself is kept; what stays late is noticed again
+            self._declare_late(self._lateness.see(steady_us, self.position, chunk.samples))
 
     def lose(self, samples: int, reason: str, last: tuple[UUID, int] | None = None) -> None:
         """Note that so much could not be kept; declared before the next chunk, or when the recording is closed.
@@ -141,7 +137,7 @@ class GrowingRecording:
 
     def close(self, *, left: str, finished: bool) -> None:
         """Close the open segment and say why nobody writes now, then let others. Raises OSError: try again."""
-        self._declare_end()
+        self._declare_end(finished=finished)
         self._close_segment()
         state = "finished" if finished else "recording"
         self._manifest = replace(self._manifest, state=state, left=left)
@@ -164,12 +160,8 @@ class GrowingRecording:
 
     def _roll(self, epoch: UUID, arrived_us: int, steady_us: int) -> None:
         self._close_segment()
-        meta = self.about.json() | {
-            "number": self._manifest.segments, "epoch": epoch.hex,
-            "anchor_us": self._manifest.anchor_us, "boot": self._manifest.boot,
-        }  # fmt: skip
-        path = self.folder.path / f"{self._manifest.segments:06d}-{epoch.hex}.seg"
-        self._writer = SegmentWriter(path, meta, arrived_us)
+        path = self.folder.path / self._manifest.segment_name(epoch.hex)
+        self._writer = SegmentWriter(path, self._manifest.segment_meta(epoch.hex), arrived_us)
         self._writer_epoch, self._opened_us, self._until_us = epoch, steady_us, arrived_us
 
     def _lose_unreadable(self, chunk: Chunk, *, returned: bool) -> None:
@@ -187,8 +179,10 @@ class GrowingRecording:
         estimated = reason == "bad-data" and not returned
         return Gap(self._audio, missing, reason, estimated) if missing > 0 and reason else None
 
-    def _declare_end(self) -> None:
-        """Declare what was lost since the last chunk: no other comes before which it could stand."""
+    def _declare_end(self, *, finished: bool) -> None:
+        """Declare what was lost since the last chunk, or seems to be: no other comes that would tell."""
+        if finished and self._writer and not self._digest and not self._lost:
+            self._declare_late(self._lateness.suspicion())
         if not self._lost or self._lost_last is None:
             return
         epoch, steady_us = self._lost_last
@@ -200,6 +194,12 @@ class GrowingRecording:
             self._roll(epoch, until_us, steady_us)
         self._declare(Gap(self._audio, max(0, missing), self._lost_reason), until_us)
         self._until_us = until_us
+
+    def _declare_late(self, loss: Loss | None) -> None:
+        if loss is not None:
+            gap = Gap(max(0, self._audio - loss.audio_ago), loss.samples, "device-offline", estimated=True)
+            self._declare(gap, self._until_us)
+            self._draw_anew()
 
     def _declare(self, gap: Gap, arrived_us: int) -> None:
         assert self._writer is not None

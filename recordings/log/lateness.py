@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 MICROSECONDS = 1_000_000
 SURE_AFTER_US = 5 * MICROSECONDS  # Wi-Fi stalls for seconds and then delivers everything; what is lost stays late
+SUSPECTED_AFTER_US = MICROSECONDS  # at the end of a recording: a stall that was made good is over by then
 LEAST_LOSS_US = 200_000  # below it a busy machine looks the same
 DRIFT_PPM = 200  # crystals differ by 50, cheap oscillators by more: slow creeping is no loss
 
@@ -23,10 +24,14 @@ class Lateness:
         self._rate = sample_rate_hz
         self._usual_us: float | None = None  # by how much sound of this connection is late when all is well
         self._seen_us = 0
-        self._raised: tuple[int, float, int] | None = None  # since when, least lateness since then, at which position
+        self._position = 0
+        self._raised: tuple[int, float, int] | None = (
+            None  # since when, least lateness since then, before which position
+        )
 
-    def see(self, now_us: int, position: int) -> Loss | None:
-        """Note that sound up to `position` has arrived; returns a loss once it is sure."""
+    def see(self, now_us: int, position: int, samples: int) -> Loss | None:
+        """Note that the last `samples` up to `position` have arrived; returns a loss once it is sure."""
+        self._position = position
         late_us = now_us - position * MICROSECONDS / self._rate
         if self._usual_us is None:
             self._usual_us, self._seen_us = late_us, now_us
@@ -35,10 +40,20 @@ class Lateness:
         if late_us - self._usual_us < LEAST_LOSS_US:
             self._raised = None
             return None
-        since_us, least_us, began = self._raised or (now_us, late_us, position)
+        since_us, least_us, began = self._raised or (now_us, late_us, position - samples)
         self._raised = since_us, min(least_us, late_us), began
         if now_us - since_us < SURE_AFTER_US:
             return None
-        lost_us = self._raised[1] - self._usual_us
+        return self._loss(position)
+
+    def suspicion(self) -> Loss | None:
+        """Return what would soon be sure, if sound went on: for a recording that ends now."""
+        if self._raised is None or self._seen_us - self._raised[0] < SUSPECTED_AFTER_US:
+            return None
+        return self._loss(self._position)
+
+    def _loss(self, position: int) -> Loss:
+        assert self._raised is not None and self._usual_us is not None
+        _since_us, least_us, began = self._raised
         self._raised = None
-        return Loss(round(lost_us * self._rate / MICROSECONDS), position - began)
+        return Loss(round((least_us - self._usual_us) * self._rate / MICROSECONDS), position - began)

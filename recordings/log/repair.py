@@ -1,19 +1,35 @@
 """What a dead writer left: its last segment cut to its last whole record, sealed and entered into the index."""
 
+import json
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from recordings.log.folder import About, Manifest, RecordingFolder, SegmentEntry
+from leganize.wire.chunk import Chunk
+from recordings.log.folder import About, Manifest, RecordingFolder, SegmentEntry, replace_file
 from recordings.log.peaks import energy_of
-from recordings.log.segment_log import Gap, SegmentContent, SegmentWriter, read_segment, segment_digest
+from recordings.log.segment_log import (
+    Gap,
+    RecordKind,
+    SegmentContent,
+    SegmentWriter,
+    pack_record,
+    read_records,
+    read_segment,
+    segment_digest,
+    without_damaged_start,
+)
 
 logger = logging.getLogger(__name__)
 
-LONGEST_CUT_S = 30  # of a segment; a file system may have left megabytes of zeros behind less sound than that
+LONGEST_S = 30  # a segment lasts; a file system may leave megabytes of zeros behind less sound than that
+LEAST_MISSING_S = 0.1  # jitter is less
+SECOND_US = 1_000_000
 Repaired = tuple[Manifest, tuple[SegmentEntry, ...]]
 
 
@@ -61,9 +77,14 @@ def _settle_segment(folder: RecordingFolder, name: str, total: Manifest) -> Segm
     """Cut, declare and seal one segment; None, and the file is gone, where it holds nothing that is whole."""
     path = folder.path / name
     content = read_segment(path)
+    if not content.meta and _salvaged(path, total):
+        content = read_segment(path)
     if not content.meta:
         logger.warning("%s of recording %s holds no whole record and is removed", name, folder.path.name)
         path.unlink()
+        return None
+    if (content.meta.get("recording"), content.meta.get("number")) != (str(total.about.recording), _number(name)):
+        logger.error("%s is no segment of recording %s and is left out", name, folder.path.name)
         return None
     cut_bytes = content.file_bytes - content.whole_bytes
     gaps = list(content.gaps)
@@ -82,6 +103,54 @@ def _settle_segment(folder: RecordingFolder, name: str, total: Manifest) -> Segm
     )  # fmt: skip
 
 
+def declare_missing(folder: RecordingFolder, manifest: Manifest, samples: int, key: Ed25519PrivateKey) -> Repaired:
+    """Declare at the end what was once written, and is on the disk no more. Raises OSError."""
+    epoch_hex, until_us = uuid4().hex, manifest.until_us
+    path = folder.path / manifest.segment_name(epoch_hex)
+    writer = SegmentWriter(path, manifest.segment_meta(epoch_hex), until_us)
+    gap = Gap(0, samples, "bad-data")
+    try:
+        writer.append_gap(gap, until_us)
+        digest, records = writer.seal(until_us), len(writer.digests)
+        writer.sync()
+    finally:
+        writer.close()
+    entry = SegmentEntry(
+        number=manifest.segments, name=path.name, start=manifest.position, start_audio=manifest.audio, audio=0,
+        gaps=(gap,), bytes=writer.size, records=records, until_us=until_us, energy=0, digest=digest,
+    )  # fmt: skip
+    entry = folder.append_entry(entry, manifest.chain)
+    total = manifest.with_entry(entry)
+    folder.write_manifest(total, key)
+    logger.warning("%d samples at the end of recording %s are lost and declared", samples, folder.path.name)
+    return total, (entry,)
+
+
+def _salvaged(path: Path, total: Manifest) -> bool:
+    """Give a segment whose first record is damaged another, and declare what went with it; False where all is lost."""
+    rest = without_damaged_start(path)
+    if not rest:
+        return False
+    meta = total.segment_meta(path.stem.partition("-")[2]) | {"number": _number(path.name)}
+    start = pack_record(RecordKind.META, total.until_us, json.dumps(meta).encode())
+    replace_file(path, start + rest)
+    missing = _missing_before(path, total)
+    if missing > total.about.sample_rate_hz * LEAST_MISSING_S:
+        gap = json.dumps(asdict(Gap(0, missing, "bad-data", estimated=True))).encode()
+        replace_file(path, start + pack_record(RecordKind.GAP, total.until_us, gap) + rest)
+    return True
+
+
+def _missing_before(path: Path, total: Manifest) -> int:
+    """Return how many samples lie between the recording so far and this segment's first sound, but its own gaps."""
+    first = next((record for record in read_records(path) if record.kind is RecordKind.CHUNK), None)
+    if first is None:
+        return 0
+    begun_us = first.arrived_at_us - Chunk.unpack(first.body).duration_us - total.about.started_at_us
+    told = sum(gap.samples for gap in read_segment(path).gaps if gap.at == 0)
+    return round(begun_us * total.about.sample_rate_hz / SECOND_US) - total.position - told
+
+
 def _seal(
     folder: RecordingFolder, name: str, content: SegmentContent, gaps: list[Gap], about: About
 ) -> tuple[list[bytes], int]:
@@ -90,7 +159,9 @@ def _seal(
     try:
         if cut_bytes:
             audio = sum(chunk.samples for chunk in content.chunks)
-            samples = min(cut_bytes // (2 * about.channels), LONGEST_CUT_S * about.sample_rate_hz)
+            told = audio + sum(gap.samples for gap in gaps)
+            most = max(0, LONGEST_S * about.sample_rate_hz - told)
+            samples = min(cut_bytes // (2 * about.channels), most)
             logger.warning("%d bytes behind the last whole record of %s are cut and declared", cut_bytes, name)
             gap = Gap(audio, max(1, samples), "bad-data", estimated=True)
             writer.append_gap(gap, content.last_arrived_at_us)

@@ -86,8 +86,19 @@ def segment_digest(digests: list[bytes]) -> str:
 
 def read_records(path: Path) -> Iterator[Record]:
     """Yield the whole records of a segment, in order, and stop before the first that is torn or damaged."""
+    return _records(path.read_bytes(), 0)
+
+
+def without_damaged_start(path: Path) -> bytes:
+    """Return what follows the damage at a segment's beginning: whole records, to start with; empty where none is."""
     data = path.read_bytes()
-    at = 0
+    at = data.find(MAGIC)
+    while at >= 0 and next(_records(data, at), None) is None:
+        at = data.find(MAGIC, at + 1)
+    return data[at:] if at >= 0 else b""
+
+
+def _records(data: bytes, at: int) -> Iterator[Record]:
     while at + HEADER_BYTES <= len(data):
         magic, kind, arrived_at_us, length, crc = _HEADER.unpack_from(data, at)
         end = at + HEADER_BYTES + length

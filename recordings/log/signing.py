@@ -1,6 +1,7 @@
 """Evidence: how a recording's index is chained, and its manifest signed with the installation's Ed25519 key."""
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -32,7 +33,10 @@ def next_link(previous: str, entry: Json) -> str:
 
 
 def read_or_make_key(path: Path) -> Ed25519PrivateKey:
-    """Return the installation's key, made on the first call; of two workers that start at once, one makes it."""
+    """Return the installation's key, made on the first call; of two workers that start at once, one makes it.
+
+    Raises OSError, also where the file holds something else.
+    """
     if not path.exists():
         own = path.with_name(f".{path.name}.{os.getpid()}")
         pem = Ed25519PrivateKey.generate().private_bytes(
@@ -44,9 +48,12 @@ def read_or_make_key(path: Path) -> Ed25519PrivateKey:
         with suppress(FileExistsError):
             os.link(own, path)
         own.unlink()
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (TypeError, ValueError):
+        key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"{path} holds no Ed25519 key")
+        raise OSError(errno.EINVAL, f"{path} holds no Ed25519 key without a password")
     return key
 
 
