@@ -44,6 +44,9 @@ def _sentences() -> dict[str, str]:
         "recording-finished": _("%(actor)s finished the recording %(subject)s."),
         "recording-verified": _("%(actor)s verified the recording %(subject)s: it is whole."),
         "recording-damaged": _("%(actor)s verified the recording %(subject)s: it is not whole."),
+        "recording-unreadable": _(
+            "%(seconds)s s of the recording %(subject)s cannot be read any more. The gap is marked."
+        ),
         "retention-changed": _("%(actor)s changed what is kept and for how long."),
         "retention-dropped": _("%(actor)s took back the rule of what is kept and for how long."),
         "legal-hold-on": _("%(actor)s set a legal hold: nothing is deleted."),

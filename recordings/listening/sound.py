@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from leganize.wire.chunk import Chunk, Codec
 from leganize.wire.pcm import SAMPLE_BYTES
+from recordings.inspection import inspector
 from recordings.keeping.bucket import Unreachable
 from recordings.keeping.offsite import path_of
 from recordings.log.segment_log import read_segment
@@ -128,6 +129,8 @@ def _pcm_of(segment: Segment, frame_bytes: int) -> bytes:
         logger.warning("segment %s of recording %s cannot be read: %s", segment.name, segment.recording_id, error)
         chunks = []
     pcm = b"".join(chunk.payload for chunk in chunks if chunk.codec is Codec.PCM_S16LE)
+    if len(pcm) < promised and segment.is_closed and segment.recording.state == Recording.State.FINISHED:
+        inspector.ask(segment.recording_id)
     return pcm[:promised].ljust(promised, b"\0")
 
 
