@@ -1,37 +1,17 @@
-"""The recorder keeps what it is offered, never waits for the disk, and declares what the disk did not take."""
+"""The recorder keeps what it is offered, whoever offers it and when, and declares what is missing."""
 
-import errno
 import json
-import os
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
-from devices.binding import Binding
-from leganize.wire.chunk import Chunk, Codec, Flag
+from leganize.wire.chunk import Flag
 from leganize.wire.identity import new_epoch
-from recordings.log import recorder as module
-from recordings.log import segment_log
-from recordings.log.clocks import Clocks
 from recordings.log.folder import RecordingFolder, folder_of
 from recordings.log.recorder import Recorder
 from recordings.log.segment_log import read_segment
-
-RATE = 16000
-CHUNK_US = 64_000
-
-
-class Machine:
-    """A machine whose clocks the test turns, and one or more recorders on it."""
-
-    def __init__(self) -> None:
-        self.steady, self.world = 5_000_000, 1_700_000_000_000_000
-        self.clocks = Clocks(lambda: self.steady, lambda: self.world, "this boot")
-
-    def passes(self, seconds: float) -> None:
-        self.steady += round(seconds * 1e6)
-        self.world += round(seconds * 1e6)
+from tests.machine import RATE, Machine, capture, chunk, device, gaps, kept, told
 
 
 @pytest.fixture
@@ -44,41 +24,6 @@ def machine(settings, tmp_path):
 @pytest.fixture
 def recorder(machine):
     return Recorder(machine.clocks)
-
-
-def device(**changes) -> Binding:
-    values = {"wanted": True, "wanted_at_us": 7, "room_name": "Studio"} | changes
-    return Binding(uuid4(), "Table", uuid4(), "microphone", 7, RATE, 1, uuid4(), True, **values)
-
-
-def chunk(seq: int) -> Chunk:
-    return Chunk(Codec.PCM_S16LE, 7, seq, 1, 1, bytes([seq % 256]) * 2048, RATE, 1)
-
-
-def capture(recorder, machine, bound, epoch, count, *, first=0):
-    """Let a device send `count` chunks in real time."""
-    for seq in range(first, first + count):
-        machine.passes(CHUNK_US / 1e6)
-        recorder.offer(bound, bound.room_id, epoch, chunk(seq))
-        recorder.write_once()
-
-
-def told(recorder):
-    recorder.write_once(stopping=True)
-    return {each.about.recording: each for each in recorder.news()}
-
-
-def contents(bound, snapshot):
-    folder = RecordingFolder(folder_of(bound.organization_id, snapshot.about.recording))
-    return [read_segment(folder.path / name) for name in folder.segment_names()]
-
-
-def kept(bound, snapshot) -> list[int]:
-    return [each.seq for content in contents(bound, snapshot) for each in content.chunks]
-
-
-def gaps(bound, snapshot):
-    return [gap for content in contents(bound, snapshot) for gap in content.gaps]
 
 
 def test_what_is_offered_is_on_disk_bit_exact_before_anything_is_closed(recorder, machine):
@@ -231,57 +176,6 @@ def test_clocks_that_are_set_forward_and_back_make_no_gap(recorder, machine):
     assert kept(bound, snapshot) == list(range(60))
 
 
-def test_what_the_queue_cannot_take_is_counted_and_declared_exactly(recorder, machine, monkeypatch):
-    monkeypatch.setattr(module, "MAX_WAITING_BYTES", 4 * 2048)
-    bound, epoch = device(), new_epoch()
-    taken = [recorder.offer(bound, bound.room_id, epoch, chunk(seq)) for seq in range(10)]
-    assert taken == [True] * 4 + [False] * 6
-    assert [each.kind for each in recorder.troubles()] == ["disk-slow"]
-    recorder.write_once()
-    capture(recorder, machine, bound, epoch, 1, first=10)
-    (snapshot,) = told(recorder).values()
-    (gap,) = gaps(bound, snapshot)
-    assert (gap.at, gap.samples, gap.reason) == (4 * 1024, 6 * 1024, "queue-full")
-    assert recorder.lost_chunks["queue-full"] == 6
-
-
-def test_a_full_disk_pauses_declares_and_goes_on_by_itself(recorder, machine, monkeypatch):
-    bound, epoch = device(), new_epoch()
-    capture(recorder, machine, bound, epoch, 5)
-    write = segment_log.os.write
-
-    def full(descriptor, data):
-        write(descriptor, bytes(data)[:100])  # a part fits
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(segment_log.os, "write", full)
-        capture(recorder, machine, bound, epoch, 20, first=5)
-        assert [(each.kind, each.chunks_lost) for each in recorder.troubles()] == [("disk-full", 20)]
-    machine.passes(0.5)
-    capture(recorder, machine, bound, epoch, 5, first=25)
-    machine.passes(3)
-    assert recorder.troubles() == []
-    (snapshot,) = told(recorder).values()
-    assert kept(bound, snapshot) == [*range(5), *range(25, 30)]
-    (gap,) = gaps(bound, snapshot)
-    assert (gap.at, gap.samples, gap.reason) == (5 * 1024, 20 * 1024, "disk-full")
-
-
-def test_an_organization_over_its_quota_is_refused_and_nobody_else(recorder, machine):
-    rich, poor = device(), device()
-    recorder.refuse(frozenset({poor.organization_id}))
-    capture(recorder, machine, rich, new_epoch(), 3)
-    capture(recorder, machine, poor, new_epoch(), 3)
-    (trouble,) = recorder.troubles()
-    assert (trouble.kind, trouble.organization) == ("over-quota", poor.organization_id)
-    recorder.refuse(frozenset())
-    capture(recorder, machine, poor, new_epoch(), 3, first=3)
-    by_organization = {each.about.organization: each for each in told(recorder).values()}
-    assert kept(rich, by_organization[rich.organization_id]) == [0, 1, 2]
-    assert kept(poor, by_organization[poor.organization_id]) == [3, 4, 5]
-
-
 def test_a_segment_ends_after_thirty_seconds_and_the_index_is_chained(recorder, machine):
     bound = device()
     capture(recorder, machine, bound, new_epoch(), 1000)
@@ -307,44 +201,6 @@ def test_news_are_told_until_the_rows_say_them(recorder, machine):
     assert recorder.news() == []
 
 
-def test_a_sync_that_fails_keeps_what_can_be_read_and_begins_a_new_file(recorder, machine, monkeypatch):
-    bound, epoch = device(), new_epoch()
-    capture(recorder, machine, bound, epoch, 5)
-
-    def fails(_descriptor):
-        raise OSError(errno.EIO, "Input/output error")
-
-    machine.passes(1)
-    with monkeypatch.context() as patched:
-        patched.setattr(segment_log, "_fdatasync", fails)
-        capture(recorder, machine, bound, epoch, 1, first=5)
-    assert [each.kind for each in recorder.troubles()] == ["disk-refuses"]
-    capture(recorder, machine, bound, epoch, 5, first=6)
-    (snapshot,) = told(recorder).values()
-    assert kept(bound, snapshot) == list(range(11))
-    assert [len(content.chunks) for content in contents(bound, snapshot)] == [6, 5]
-
-
-def test_what_cannot_be_read_back_after_a_failed_sync_is_declared(recorder, machine, monkeypatch):
-    bound, epoch = device(), new_epoch()
-    capture(recorder, machine, bound, epoch, 5)
-    (path,) = folder_of(bound.organization_id, uuid4()).parent.glob("*/*.seg")
-
-    def fails(_descriptor):
-        os.truncate(path, path.stat().st_size - 3000)
-        raise OSError(errno.EIO, "Input/output error")
-
-    machine.passes(1)
-    with monkeypatch.context() as patched:
-        patched.setattr(segment_log, "_fdatasync", fails)
-        recorder.write_once()
-    capture(recorder, machine, bound, epoch, 2, first=5)
-    (snapshot,) = told(recorder).values()
-    assert kept(bound, snapshot) == [0, 1, 2, 5, 6]
-    (gap,) = gaps(bound, snapshot)
-    assert (gap.samples, gap.reason, gap.estimated) == (2 * 1024, "bad-data", True)
-
-
 def test_sound_that_is_late_when_a_recording_ends_is_declared_too(recorder, machine):
     bound, epoch = device(), new_epoch()
     capture(recorder, machine, bound, epoch, 60)
@@ -357,15 +213,3 @@ def test_sound_that_is_late_when_a_recording_ends_is_declared_too(recorder, mach
     (gap,) = gaps(bound, snapshot)
     assert (gap.at, gap.estimated) == (60 * 1024, True)
     assert gap.samples == pytest.approx(4 * RATE, rel=0.01)
-
-
-def test_a_key_that_is_none_costs_declared_sound_until_it_is_put_back(recorder, machine, tmp_path):
-    bound, epoch = device(), new_epoch()
-    (tmp_path / "signing_key.pem").write_text("no key")
-    capture(recorder, machine, bound, epoch, 20)
-    assert [each.chunks_lost for each in recorder.troubles()] == [20]
-    (tmp_path / "signing_key.pem").unlink()
-    machine.passes(1)
-    capture(recorder, machine, bound, epoch, 5, first=20)
-    (snapshot,) = told(recorder).values()
-    assert kept(bound, snapshot) == list(range(20, 25))

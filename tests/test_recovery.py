@@ -14,7 +14,7 @@ from recordings.log.folder import RecordingFolder, folder_of
 from recordings.log.recorder import Recorder
 from recordings.log.segment_log import read_segment
 from recordings.models import Recording, Segment
-from tests.test_recorder import RATE, Machine, capture, device
+from tests.machine import RATE, Machine, capture, device
 
 pytestmark = pytest.mark.django_db
 
