@@ -64,10 +64,10 @@ class Row:
 
     @property
     def length_seconds(self) -> float:
-        """By the clock; one that is live grows every second, and of one that waits it is what was written."""
+        """By the clock, as its own page rounds it; one that is live grows every second."""
         if self.is_live:
             return (timezone.now() - self.recording.started_at).total_seconds()
-        return self.recording.duration_seconds
+        return round(self.recording.duration_seconds)
 
     @property
     def state(self) -> str:

@@ -28,7 +28,7 @@ export class Downloads {
     const gaps = wish.gaps === "skip" ? gettext("gaps left out") : gettext("silence in gaps");
     setText(this.part("download-said"), `${amount}, ${gaps}`);
     const found = recordingsBetween(wish.lanes, wish.from, wish.to, wish.gaps);
-    const isLink = wish.format === "wav" && found.length < 2;
+    const isLink = wish.format === "wav" && found.length === 1;
     const link = this.part("download-link");
     link.hidden = !isLink;
     this.part("download-make").hidden = isLink;
@@ -48,7 +48,7 @@ export class Downloads {
   }
 
   #showLink(link, wish, found) {
-    const take = found[0]?.take ?? this.timeline.own;
+    const [{ take }] = found;
     const asked = new URLSearchParams({ gaps: wish.gaps });
     if (wish.part === "part") {
       asked.set("from", Math.max(0, wish.from - take.offset));
@@ -65,6 +65,7 @@ export class Downloads {
     const several = ngettext("%(count)s %(format)s in a ZIP", "%(count)s %(format)s in a ZIP", count);
     const words = [count > 1 ? fill(several, { count, format: name }) : fill(gettext("Make %(format)s"), { format: name })];
     if (format === "wav") words.push(sizeInWords(wavBytes(found)));
+    if (!count) words.splice(0, words.length, gettext("Nothing is chosen"));
     const label = this.part("download-make").querySelector('[data-part="label"]');
     const resting = this.part("download-make");
     if ("resting" in resting.dataset) resting.dataset.resting = words.join(", ");

@@ -49,7 +49,7 @@ function fit() {
 
 function drawAll() {
   scale.draw(view, timeline, markers.all);
-  part("whole").disabled = view.isWhole;
+  for (const name of ["further", "whole"]) part(name).disabled = view.isWhole;
   drawLanes();
 }
 
