@@ -38,4 +38,5 @@ test("a field for date and time speaks the viewer's zone", () => {
   assert.equal(toField(moment), "2026-11-19T19:12:05");
   assert.equal(fromField(toField(moment)), Date.UTC(2026, 10, 19, 12, 12, 5));
   assert.ok(Number.isNaN(fromField("")));
+  assert.deepEqual([toField(1499), toField(1499, Math.ceil)].map((said) => said.slice(-2)), ["01", "02"]);
 });

@@ -105,7 +105,7 @@ export class Downloads {
 
   #takeShown() {
     this.#field("from").value = toField(this.timeline.momentOf(this.view.from));
-    this.#field("to").value = toField(this.timeline.momentOf(this.view.to));
+    this.#field("to").value = toField(this.timeline.momentOf(this.view.to), Math.ceil);
     this.show();
   }
 

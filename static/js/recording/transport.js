@@ -45,6 +45,7 @@ export class Transport {
     this.part("waiting").hidden = this.player.state !== "waiting";
     this.part("speed").value = String(this.player.speed);
     this.part("now").hidden = !this.timeline.isRunning;
+    this.part("next-gap").disabled = !this.gaps().length;
     this.tick();
   }
 

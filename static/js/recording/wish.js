@@ -37,9 +37,9 @@ export function sizeInWords(bytes, language = globalThis.document?.documentEleme
   return new Intl.NumberFormat(language, { style: "unit", unit: UNITS[power], maximumFractionDigits: digits }).format(value);
 }
 
-/** What a browser's own field for date and time wants, in the viewer's zone: 2026-11-19T19:12:05. */
-export function toField(moment) {
-  const at = new Date(Math.round(moment / 1000) * 1000);
+/** What a browser's own field for date and time wants, in the viewer's zone and whole seconds: 2026-11-19T19:12:05. */
+export function toField(moment, round = Math.floor) {
+  const at = new Date(round(moment / 1000) * 1000);
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
