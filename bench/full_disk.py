@@ -99,14 +99,15 @@ def disk_of(studio: Studio) -> Path:
 async def _filled(studio: Studio) -> AsyncIterator[None]:
     """While this lasts, not a byte is free."""
     filler = disk_of(studio) / "filler"
-    await asyncio.to_thread(_fill, filler)
+    await asyncio.to_thread(fill, filler)
     try:
         yield
     finally:
         filler.unlink()
 
 
-def _fill(filler: Path) -> None:
+def fill(filler: Path) -> None:
+    """Write to `filler` until not a byte more fits."""
     descriptor = os.open(filler, os.O_WRONLY | os.O_CREAT)
     size = 1024 * 1024
     while size:

@@ -1,5 +1,7 @@
 """REST v1: which viewset answers which path, and the description of all of it for programs and for people."""
 
+import sys
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path, re_path
@@ -10,6 +12,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
 from devices.api import DeviceViewSet, LobbyViewSet, RoomDevicesViewSet
+from leganize import full_disk
 from pages import errors
 from recordings.api import MarkerViewSet, RecordingViewSet
 from recordings.exporting.api import ExportViewSet
@@ -43,7 +46,9 @@ def not_found(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500: in JSON below `/api/`, with our page elsewhere."""
+    """Answer 500: in JSON below `/api/`, with our page elsewhere; 409 where a session could not be saved any more."""
+    if full_disk.says_full(sys.exc_info()[1]):
+        return full_disk.answer(request)
     if request.path.startswith("/api/"):
         return JsonResponse({"detail": _("Something broke here. It has been written to the server's log.")}, status=500)
     return errors.server_error(request)

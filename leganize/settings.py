@@ -181,6 +181,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "leganize.full_disk.FullDisk",
 ]
 ROOT_URLCONF = "leganize.urls"
 ASGI_APPLICATION = "leganize.asgi.application"

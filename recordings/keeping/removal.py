@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.models import Organization
 from recordings.exporting import exports
-from recordings.keeping import fetched, offsite
+from recordings.keeping import ballast, fetched, offsite
 from recordings.log.captures import open_notes
 from recordings.log.folder import RecordingFolder, folder_of
 from recordings.models import Recording, Segment
@@ -51,6 +51,7 @@ def remove(recording: Recording, by: str, kind: str, is_still_due: Callable[[Rec
     Killed before its rows went, it is put back by `finish`; killed later, `finish` does the rest. Raises OSError and
     DatabaseError.
     """
+    ballast.give_up_when_full()
     path = folder_of(recording.organization_id, recording.pk)
     with ExitStack() as locks:  # held until the rows are gone: whoever finds the folder aside has to wait for that
         if path.exists() and not locks.enter_context(_locked(path)):
