@@ -21,7 +21,7 @@ from devices.models import Connection, Worker
 from devices.presence import presence
 from gateway import sockets
 from leganize import boards, refresh
-from recordings import index, recovery
+from recordings import index, inspection, recovery
 from recordings.exporting import child as export_child
 from recordings.keeping import upkeep
 from recordings.log.recorder import recorder
@@ -104,12 +104,9 @@ class HeldWorker:
     async def _rebuild_once(self) -> None:
         """Compare all recordings on disk with their rows, on a thread of its own: there may be thousands."""
         try:
-            count = await DatabaseSyncToAsync(recovery.rebuild_lost_rows, thread_sensitive=False)()
+            await DatabaseSyncToAsync(_rebuild, thread_sensitive=False)()
         except (DatabaseError, OSError) as error:
             logger.error("recordings on disk were not compared with their rows: %s", error)
-        else:
-            if count:
-                logger.info("%d recordings that had no row have one again", count)
 
     async def _rest(self, started_s: float) -> None:
         await asyncio.sleep(SOONEST_S)
@@ -193,6 +190,16 @@ def _is_running(pid: int) -> bool:
 
 def _end_lease(worker_id: UUID) -> None:
     Worker.objects.filter(pk=worker_id).update(stopped_at=timezone.now())
+
+
+def _rebuild() -> None:
+    count = recovery.rebuild_lost_rows()
+    found = inspection.inspect_all()
+    if count or found.damaged_segments or found.rebuilt_rows:
+        logger.warning(
+            "%d recordings that had no row have one again; %d segments are damaged, %d rows of segments are rebuilt",
+            count, found.damaged_segments, found.rebuilt_rows,
+        )  # fmt: skip
 
 
 def _write_news() -> None:
