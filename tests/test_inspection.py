@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 from django.core.management import call_command
 
-from bench.deaths import DEVICE
 from recordings import inspection, recovery
 from recordings.inspection import Inspector, inspect, inspect_all
 from recordings.listening import sound
@@ -164,7 +163,7 @@ def test_one_that_goes_on_is_left_alone(kept, state):
 
 def test_one_to_which_its_device_may_return_is_left_alone(kept):
     about = About(kept.pk, kept.organization_id, kept.room_id, "", kept.device_id, "", RATE, 1, 1, 1)
-    note_open(Capture(DEVICE.device_id, kept.room_id, RATE, 1), about)
+    note_open(Capture(kept.device_id, kept.room_id, RATE, 1), about)
     file_of(kept, 0).unlink()
     assert inspect(kept).recordings == 0
 
