@@ -62,12 +62,13 @@ def inspect(recording: Recording, *, thorough: bool = True) -> Findings:
     if not _is_at_rest(recording, folder.path):
         return Findings()
     found = Findings(recordings=1, rebuilt_rows=_rebuild_rows(recording, folder))
+    thorough = thorough or found.rebuilt_rows > 0  # what the index promises is no proof of what is there
     rows = list(recording.segments.order_by("number"))
     for row in rows:
         row.recording = recording  # known, and asked for by whoever looks for its file
     changed = [each for row in rows if (each := _held_against_file(row, folder.path, thorough, found))]
     found.segments = len(rows)
-    _write(recording, folder, rows, changed, found)
+    _write(recording, rows, changed, found)
     found.redrawn = int(redrawing.redraw_where_lost(recording, folder.path, rows, thorough=thorough))
     return found
 
@@ -133,7 +134,8 @@ class Inspector:
     def _inspect(self, recording_id: UUID) -> None:
         try:
             for recording in _recordings([recording_id]):
-                inspect(recording)
+                if not inspect(recording).recordings:
+                    self._asked.discard(recording_id)  # it may go on; whoever hears it later asks again
         except (DatabaseError, OSError) as error:
             logger.warning("recording %s could not be inspected: %s", recording_id, error)
         except Exception:
@@ -236,9 +238,7 @@ def _declared(gaps: Gaps, audio: int, promised: int) -> Gaps:
     return before + ([[audio, promised - done, Reason.BAD_DATA.value, False]] if promised > done else [])
 
 
-def _write(
-    recording: Recording, folder: RecordingFolder, rows: list[Segment], changed: list[Segment], found: Findings
-) -> None:
+def _write(recording: Recording, rows: list[Segment], changed: list[Segment], found: Findings) -> None:
     """Bring what is counted in line with the rows, and note once what was lost."""
     moved = {row.pk: row for row in changed}
     audio = 0
@@ -247,7 +247,7 @@ def _write(
             row.start_audio_sample = audio
             moved[row.pk] = row
         audio += row.audio_samples
-    sums = _sums(recording, folder, rows, audio)
+    sums = _sums(recording, rows, audio)
     found.lost_seconds = found.lost_samples / recording.sample_rate_hz if rows else recording.audio_seconds
     if not moved and sums == (recording.audio_seconds, recording.missing_seconds, recording.gap_count):
         return
@@ -267,11 +267,8 @@ def _write(
 def _sums(recording: Recording, folder: RecordingFolder, rows: list[Segment], audio: int) -> tuple[float, float, int]:
     """Return seconds of sound, seconds missing, and gaps; together the seconds are the clock's, as before."""
     rate_hz = recording.sample_rate_hz
-    if rows:
-        end = rows[-1].start_sample + rows[-1].audio_samples + rows[-1].gap_samples
-    else:
-        manifest = folder.manifest()
-        end = manifest.position if manifest else round(recording.duration_seconds * rate_hz)
+    written = rows[-1].start_sample + rows[-1].audio_samples + rows[-1].gap_samples if rows else 0
+    end = max(written, round(recording.duration_seconds * rate_hz))  # rows may be lost beyond recall
     return audio / rate_hz, (end - audio) / rate_hz, sum(len(row.gaps) for row in rows)
 
 

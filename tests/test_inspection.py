@@ -137,6 +137,15 @@ def test_what_returns_counts_as_sound_again(kept, tmp_path):
     assert (list(kept.segments.values()), clock_of(kept)) == (rows, clock)
 
 
+def test_with_neither_files_nor_rows_all_of_it_is_missing_and_its_length_stays(kept):
+    shutil.rmtree(folder_at(kept))
+    kept.segments.all().delete()
+    inspect(kept)
+    assert clock_of(kept) == (0.0, 3.5, 0)
+    inspect(kept)
+    assert Event.objects.filter(kind="recording-unreadable").count() == 1
+
+
 def test_a_disk_that_is_not_mounted_is_no_loss(kept):
     clock = clock_of(kept)
     shutil.rmtree(folder_at(kept).parent)
