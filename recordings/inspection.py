@@ -264,7 +264,7 @@ def _write(recording: Recording, rows: list[Segment], changed: list[Segment], fo
             _tell(recording, found.lost_seconds)
 
 
-def _sums(recording: Recording, folder: RecordingFolder, rows: list[Segment], audio: int) -> tuple[float, float, int]:
+def _sums(recording: Recording, rows: list[Segment], audio: int) -> tuple[float, float, int]:
     """Return seconds of sound, seconds missing, and gaps; together the seconds are the clock's, as before."""
     rate_hz = recording.sample_rate_hz
     written = rows[-1].start_sample + rows[-1].audio_samples + rows[-1].gap_samples if rows else 0
