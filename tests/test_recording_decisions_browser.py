@@ -66,6 +66,37 @@ def test_two_lanes_come_in_a_zip_and_one_is_a_link(kept: Kept, visit: Callable):
     expect(page.get_by_role("link", name=re.compile("^WAV"))).to_have_attribute("href", re.compile("from=.*to="))
 
 
+def test_no_button_offers_what_would_do_nothing(kept: Kept, visit: Callable):
+    page = visit().page
+    open_page(page, kept.server, kept.alice, kept.recordings[1])  # nothing is missing in it
+    expect(page.get_by_role("button", name="Next gap")).to_be_disabled()
+    closer, wider = (page.get_by_role("button", name=name) for name in ("Closer", "Further away"))
+    expect(closer).to_be_disabled()  # of its 20 s there is no more to see
+    expect(wider).to_be_disabled()
+    page.get_by_role("button", name="Change").click()
+    for device in ("Piano, left", "Piano, right"):
+        page.get_by_label(device, exact=True).uncheck()
+    expect(page.get_by_role("button", name="Nothing is chosen")).to_be_disabled()
+    expect(page.locator("[data-part=download-link]")).to_be_hidden()
+    page.goto(f"{kept.server.url}/recordings/{kept.recordings[0]}/")
+    closer.click()
+    expect(wider).to_be_enabled()
+    expect(closer).to_be_disabled()
+    wider.click()
+    expect(closer).to_be_enabled()
+
+
+def test_a_part_of_all_that_is_shown_is_all_of_it(kept: Kept, visit: Callable):
+    page = visit().page
+    open_page(page, kept.server, kept.alice, kept.recordings[0])
+    page.get_by_role("button", name="Change").click()
+    page.get_by_label("Piano, right", exact=True).uncheck()
+    page.get_by_label("A part").check()
+    with page.expect_download() as started:
+        page.get_by_role("link", name=re.compile("^WAV, ")).click()
+    assert started.value.path().read_bytes() == _fetched(kept, f"/recordings/{kept.recordings[0]}/audio.wav")
+
+
 def test_a_viewer_hears_and_downloads_and_finds_no_button_that_decides(kept: Kept, visit: Callable):
     seen = visit()
     page = seen.page

@@ -49,6 +49,7 @@ function fit() {
 
 function drawAll() {
   scale.draw(view, timeline, markers.all);
+  part("closer").disabled = view.isClosest;
   for (const name of ["further", "whole"]) part(name).disabled = view.isWhole;
   drawLanes();
 }

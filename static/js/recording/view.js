@@ -15,6 +15,11 @@ export class View {
     return (this.to - this.from) / this.width;
   }
 
+  /** Nothing more is to be seen from closer by. */
+  get isClosest() {
+    return this.to - this.from < SHORTEST_SECONDS + 0.001; // what is left of it after adding and subtracting
+  }
+
   /** Take a new length: a whole view grows with it, a closer one stays where it is. */
   setTotal(seconds) {
     this.totalSeconds = Math.max(1, seconds);
