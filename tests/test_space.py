@@ -32,6 +32,8 @@ def one_process_that_knows_nothing_yet(settings, tmp_path, monkeypatch):
     settings.RECORDINGS_DIR, settings.EMBEDDED = tmp_path, True
     monkeypatch.setattr(space, "_of_boards", space.Rates())
     monkeypatch.setattr(quotas, "reached", frozenset())
+    with override("en"):  # another file's last reader may have been a Thai one
+        yield
 
 
 @pytest.fixture
