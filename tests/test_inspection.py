@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 from recordings import inspection, recovery
 from recordings.inspection import Inspector, inspect, inspect_all
+from recordings.keeping import bucket, fetched
 from recordings.listening import sound
 from recordings.log.captures import Capture, note_open
 from recordings.log.folder import About, folder_of
@@ -160,6 +161,19 @@ def test_what_lies_in_the_bucket_is_left_alone(kept):
         kept.segments.filter(number=number).update(place=place)
     inspect(kept)
     assert clock_of(kept) == clock
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_lost"), [(bucket.Unreachable("away"), False), (FileNotFoundError("not there"), True)]
+)
+def test_a_row_made_anew_may_not_know_of_the_bucket_so_that_is_asked(kept, monkeypatch, answer, is_lost):
+    def asked(segment):
+        raise answer
+
+    monkeypatch.setattr(bucket, "is_configured", lambda: True)
+    monkeypatch.setattr(fetched, "fetched", asked)
+    file_of(kept, 0).unlink()
+    assert inspect(kept).damaged_segments == is_lost
 
 
 @pytest.mark.parametrize("state", [Recording.State.RECORDING, Recording.State.SETTLING])
