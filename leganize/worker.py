@@ -23,7 +23,7 @@ from gateway import sockets
 from leganize import boards, refresh
 from recordings import index, inspection, recovery
 from recordings.exporting import child as export_child
-from recordings.keeping import upkeep
+from recordings.keeping import ballast, upkeep
 from recordings.log.recorder import recorder
 from rooms.bus import Bus, LocalBus, RedisBus
 from rooms.relay import relay
@@ -95,6 +95,7 @@ class HeldWorker:
             try:
                 await self._beat()
             except DatabaseError as error:
+                await asyncio.to_thread(ballast.give_up_when_full)
                 self._complain("the heartbeat waits for the database: %s", error)
             except Exception:
                 # a heart that stops at the first surprise would leave every socket as it is, for ever

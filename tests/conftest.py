@@ -1,5 +1,6 @@
 """The cast of every story: Alice owns, Bob operates, Vera listens, and Charlie, a stranger, must see nothing."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,16 @@ from tests.studio import name_a_device, open_a_studio  # noqa: F401 - fixtures f
 
 if TYPE_CHECKING:
     from accounts.models import Organization, User
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Let no test go on in the language of another one's visitor."""
+    from django.utils import translation
+
+    translation.activate("en")
+    yield
+    translation.deactivate()
 
 
 @dataclass(frozen=True)
